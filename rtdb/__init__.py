@@ -1,0 +1,34 @@
+"""rtdb: a self-hosted, real-time document database server that Convex clients talk to.
+
+What is exported here is what an app imports, and what we promise::
+
+    from rtdb import define_schema, define_table, mutation, query, v
+
+The server itself is started with ``rtdb serve``; ARCHITECTURE.md explains how it is built.
+"""
+
+from rtdb.functions.context import DatabaseReader, DatabaseWriter, MutationContext, QueryContext
+from rtdb.functions.convex_error import ConvexError
+from rtdb.functions.definition import internal_mutation, internal_query, mutation, query
+from rtdb.schema.schema import define_schema
+from rtdb.schema.table import define_table
+from rtdb.schema.validators import v
+from rtdb.values.value import UNDEFINED, Int64, Value
+
+__all__ = [
+    "UNDEFINED",
+    "ConvexError",
+    "DatabaseReader",
+    "DatabaseWriter",
+    "Int64",
+    "MutationContext",
+    "QueryContext",
+    "Value",
+    "define_schema",
+    "define_table",
+    "internal_mutation",
+    "internal_query",
+    "mutation",
+    "query",
+    "v",
+]

@@ -1,0 +1,165 @@
+"""Config and Limits: what an operator may set, each value with its unit, its reason and its default.
+
+Both are frozen and travel to child processes as one JSON value; nothing else in the tree reads the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["Config", "Limits", "decode_config", "encode_config"]
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every bound in the server. Names end in their unit; ``_max`` is inclusive."""
+
+    # Values and documents (data-model §1.4).
+    value_bytes_max: int = 32 * MIB
+    value_nesting_max: int = 64
+    object_fields_max: int = 1024
+    array_elements_max: int = 8192
+    field_name_bytes_max: int = 1024
+    document_bytes_max: int = 1 * MIB
+    document_nesting_max: int = 16
+
+    # One transaction (data-model §8.1).
+    documents_read_max: int = 32_000
+    bytes_read_max: int = 16 * MIB
+    read_ranges_max: int = 4096
+    documents_written_max: int = 16_000
+    bytes_written_max: int = 16 * MIB
+    query_operators_max: int = 256
+
+    # One call (data-model §8.2; the seed documents ask for 60 s).
+    query_seconds_max: float = 60.0
+    mutation_seconds_max: float = 60.0
+    arguments_bytes_max: int = 16 * MIB
+    result_bytes_max: int = 16 * MIB
+    log_lines_max: int = 256
+    log_line_bytes_max: int = 32 * KIB
+    error_message_bytes_max: int = 64 * KIB
+    error_frames_max: int = 32
+    """Innermost frames kept in an error; a runaway recursion has a thousand equal ones."""
+    schema_check_documents_max: int = 1_000_000
+    """Documents one deploy checks against a changed schema: some seconds, within the deadline of a mutation."""
+
+    # Definitions (data-model §8.4).
+    tables_max: int = 10_000
+    indexes_per_table_max: int = 64
+    index_fields_max: int = 16
+
+    # Runners (design §2). A call not started after queue_ms_max is dispatched again elsewhere.
+    calls_max: int = 20_000
+    """Calls under way or waiting in the whole server."""
+    runners_min: int = 2
+    runners_max: int = 8
+    runner_calls_max: int = 20_000
+    """Calls after which a runner is replaced, so that leaks in app code stay bounded."""
+    runner_memory_bytes_max: int = 512 * MIB
+    queue_ms_max: float = 10.0
+    queue_seconds_max: float = 5.0
+    pinned_bytes_max: int = 1 * GIB
+
+    # Serial lane (design §4).
+    lane_seconds_max: float = 1.0
+    lane_losses_max: int = 3
+    """Losses after which a mutation goes to the lane, and after which the lane's head holds others back."""
+    lane_fast_ms_max: float = 5.0
+    """Mean run time up to which a mutation starts in the lane."""
+
+    # Commit (design §3, §4).
+    block_transactions_max: int = 512
+    block_bytes_max: int = 32 * MIB
+    write_log_bytes_max: int = 64 * MIB
+    log_retention_seconds: float = 3600.0
+    log_retention_bytes: int = 1 * GIB
+    undo_seconds: float = 60.0
+    data_bytes_max: int = 64 * GIB
+    """Quota of the database file; the map itself is sparse and larger."""
+    session_requests_max: int = 1000
+    session_request_days: int = 14
+
+    # Reactivity (design §5).
+    query_entries_max: int = 1_000_000
+    query_linger_seconds: float = 5.0
+    query_cache_bytes_max: int = 100 * MIB
+    round_entries_max: int = 4096
+    round_settle_ms: float = 5.0
+    """Time a round has for itself before a new one may be opened beside its stragglers."""
+    recent_changes_max: int = 50_000
+    """Key changes of recent blocks kept for results that arrive late; what is older than them counts as changed."""
+    query_retry_seconds: float = 0.05
+    """Pause before a query whose execution failed for no fault of its own runs again; doubles each time."""
+    query_retry_seconds_max: float = 60.0
+    query_read_time_seconds_max: float = 17.0
+    """Age at which a cached result that observed the time is not given to new requests (data-model §7.6)."""
+
+    # Connections (sync-protocol §1.3, §7.1).
+    message_bytes_max: int = 64 * MIB
+    http_body_bytes_max: int = 16 * MIB + 2000
+    session_mutations_max: int = 1000
+    session_actions_max: int = 1000
+    session_queries_max: int = 4096
+    unsent_transitions_max: int = 2
+    ping_seconds: float = 15.0
+    observed_timestamp_seconds_max: float = 5.0
+    """How long a session waits for the database to reach the timestamp its client has seen elsewhere."""
+    connection_silence_seconds_max: float = 120.0
+    send_seconds_max: float = 60.0
+    sessions_max: int = 50_000
+    unsent_bytes_max: int = 64 * MIB
+    """Answers a session may have waiting for a slow reader; one more and it is closed."""
+    http_requests_max: int = 1024
+    http_connections_max: int = 4096
+    head_bytes_max: int = 16 * KIB
+    """Of a request line and its headers together."""
+    head_seconds_max: float = 10.0
+    """From accepting a connection until its first request line is there."""
+    keep_alive_seconds_max: float = 60.0
+    """How long an HTTP connection may wait for its next request."""
+    request_seconds_max: float = 300.0
+    drain_seconds_max: float = 10.0
+
+    # Links between processes. A frame carries at most one block or one result.
+    frame_bytes_max: int = 256 * MIB
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one server is started with."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 3210
+    functions: Path | None = None
+    instance_name: str = "rtdb"
+    admin_key_file: Path | None = None
+    """Where the admin key is written for the operator; default ``<data_dir>/admin.key``."""
+    cloud_origin: str | None = None
+    """The public address of the API where it differs from the one requests name (behind a proxy)."""
+    site_origin: str | None = None
+    """The public address of HTTP actions; default ``/http`` under the API's."""
+    gateways: int = 2
+    redact_errors: bool = True
+    log_level: str = "info"
+    limits: Limits = Limits()
+
+
+def encode_config(config: Config) -> bytes:
+    """Return the configuration as JSON, for a child process."""
+    return msgspec.json.encode(config, enc_hook=str)
+
+
+def decode_config(data: bytes) -> Config:
+    """Return what :func:`encode_config` wrote."""
+    return msgspec.json.decode(data, type=Config, dec_hook=_decode_path)
+
+
+def _decode_path(expected: type, value: object) -> object:
+    assert expected is Path
+    return Path(str(value))

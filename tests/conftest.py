@@ -1,0 +1,22 @@
+"""Settings every test shares: how hard Hypothesis looks.
+
+In CI the examples are the same on every run, so that a change is judged by itself and not by the luck of the draw; new
+examples are looked for on developers' machines and by ``make soak``.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# No deadline: a shared machine may stall any single example, and that says nothing about the code.
+settings.register_profile("default", deadline=None, print_blob=True)
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, database=None)
+settings.register_profile(
+    "soak",
+    parent=settings.get_profile("default"),
+    max_examples=5000,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))

@@ -1,0 +1,91 @@
+"""Whatever an operator can set, run or be told is in the documentation, and the documentation names nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import typer.main
+
+from rtdb.cli.main import app
+from rtdb.config import Config, Limits
+from rtdb.config_loader import environment_name, option_name
+from tests.docs.error_codes import codes_in_source
+
+REPOSITORY = Path(__file__).parents[2]
+ROW = re.compile(r"^\| `([^`]+)` \| (.*) \|$", re.MULTILINE)
+BYTE_UNITS = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Return the tables' rows by their first cell."""
+    return {name: rest.split(" | ") for name, rest in ROW.findall(text)}
+
+
+def section(document: str, heading: str) -> str:
+    """Return the part of a document under a second-level heading."""
+    text = (REPOSITORY / "docs" / document).read_text(encoding="utf-8")
+    return text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def default_in_words(name: str, value: float) -> str:
+    if isinstance(value, int) and "bytes" in name:
+        for unit, size in BYTE_UNITS:
+            if value % size == 0:
+                return f"{value // size} {unit}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:g}"
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    documented = rows(section("configuration.md", "Settings"))
+    fields = {field.name: field for field in msgspec.structs.fields(Config) if field.name != "limits"}
+    assert documented.keys() == fields.keys()
+    for name, field in fields.items():
+        option, variable, default, _ = documented[name]
+        assert f"`{option_name(name)}`" in option
+        assert variable == f"`{environment_name(name)}`"
+        if field.default not in (msgspec.NODEFAULT, None):
+            assert default == f"`{str(field.default).lower()}`", name
+
+
+def test_every_limit_is_documented_with_its_default() -> None:
+    documented = rows(section("configuration.md", "Limits"))
+    expected = {field.name: default_in_words(field.name, field.default) for field in msgspec.structs.fields(Limits)}
+    assert {name: cells[0] for name, cells in documented.items()} == expected
+
+
+def test_every_setting_has_its_option() -> None:
+    serve = typer.main.get_group(app).commands["serve"]
+    options = {option for parameter in serve.params for option in parameter.opts}
+    expected = {option_name(field.name) for field in msgspec.structs.fields(Config) if field.name != "limits"}
+    assert options - {"--config", "--limit", "--help"} == expected
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8")
+    commands = typer.main.get_group(app).commands
+    assert set(re.findall(r"^## `rtdb ([a-z-]+)", text, re.MULTILINE)) == commands.keys()
+    for name, command in commands.items():
+        if name == "serve":
+            continue  # its options are the settings
+        part = re.split(rf"^## `rtdb {name}", text, maxsplit=1, flags=re.MULTILINE)[1].split("\n## ", 1)[0]
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert not option.startswith("--") or f"`{option}" in part, f"rtdb {name} {option}"
+
+
+def test_every_error_code_is_documented() -> None:
+    documented = rows((REPOSITORY / "docs" / "errors.md").read_text(encoding="utf-8")).keys()
+    in_source = codes_in_source(REPOSITORY / "rtdb")
+    missing = [f"{code} ({place})" for code, place in in_source.items() if code not in documented]
+    assert not missing, "add a row to docs/errors.md for:\n" + "\n".join(missing)
+    assert not documented - in_source.keys(), "docs/errors.md has codes that nothing raises"
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    for document in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("examples/*/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document}: {target}"
