@@ -1,0 +1,104 @@
+"""The platform's own tables: their fixed numbers, reserved index numbers, and the ids derived from names.
+
+State of the platform is documents like any other, in tables whose names begin with ``_``. Their numbers never change,
+so that the registry can be read before it is known. Three kinds of name exist beside documents' own ids:
+
+* a *derived id* makes "is there already one?" a point read: the id of a `_tables` document is a hash of the
+  table's name;
+* a *name key* in the reserved index :data:`NAMES_INDEX` is what a transaction reads when it looks a table or
+  an index up by name (missing ones included), and what applying a block reports as changed when such a
+  document is written;
+* the *deployment key* in :data:`DEPLOYMENT_INDEX` stands for the active deployment in the same way.
+
+Reserved indexes hold no entries: they exist in read sets and key changes only.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from blake3 import blake3
+
+from rtdb.values.ordering import encode_key
+
+__all__ = [
+    "DEPLOYMENTS_TABLE",
+    "DEPLOYMENT_INDEX",
+    "DEPLOYMENT_KEY",
+    "FIRST_USER_TABLE",
+    "INDEXES_TABLE",
+    "NAMES_INDEX",
+    "NEXT_TABLE_KEY",
+    "SCHEDULED_FUNCTIONS_TABLE",
+    "SESSION_REQUESTS_TABLE",
+    "STORAGE_TABLE",
+    "SYSTEM_TABLES",
+    "TABLES_TABLE",
+    "index_document_id",
+    "index_name_key",
+    "session_request_id",
+    "table_document_id",
+    "table_name_key",
+]
+
+TABLES_TABLE: Final = 513
+"""``{name, number}``: which tables exist."""
+INDEXES_TABLE: Final = 514
+"""``{table, name, number, fields, state}``: declared indexes; the two built-in ones of each table are not listed."""
+DEPLOYMENTS_TABLE: Final = 515
+SESSION_REQUESTS_TABLE: Final = 516
+"""``{session, request, result, logLines}``: mutations already committed for a sync session."""
+SCHEDULED_FUNCTIONS_TABLE: Final = 539
+STORAGE_TABLE: Final = 540
+"""539 and 540 are the numbers that clients see in ids (data-model §3.2)."""
+
+SYSTEM_TABLES: Final[dict[str, int]] = {
+    "_tables": TABLES_TABLE,
+    "_indexes": INDEXES_TABLE,
+    "_deployments": DEPLOYMENTS_TABLE,
+    "_session_requests": SESSION_REQUESTS_TABLE,
+    "_scheduled_functions": SCHEDULED_FUNCTIONS_TABLE,
+    "_storage": STORAGE_TABLE,
+}
+
+FIRST_USER_TABLE: Final = 10001
+
+# Index numbers of tables start at 513 * 128, far above these.
+NAMES_INDEX: Final = 1
+DEPLOYMENT_INDEX: Final = 2
+
+NEXT_TABLE_KEY: Final = encode_key("next-table")
+"""Read by whoever takes the next free table number; changed by every insert into `_tables`."""
+DEPLOYMENT_KEY: Final = encode_key("deployment")
+
+
+def table_name_key(name: str) -> bytes:
+    """Return the key in :data:`NAMES_INDEX` that a lookup of table ``name`` reads."""
+    return encode_key(f"table:{name}")
+
+
+def index_name_key(table_name: str, index_name: str) -> bytes:
+    """Return the key in :data:`NAMES_INDEX` that a lookup of ``table.index`` reads."""
+    return encode_key(f"index:{table_name}.{index_name}")
+
+
+def _derived_id(text: str) -> bytes:
+    return blake3(text.encode()).digest()[:16]
+
+
+def table_document_id(name: str) -> bytes:
+    """Return the internal id of the `_tables` document of table ``name``."""
+    return _derived_id(f"table:{name}")
+
+
+def index_document_id(table_name: str, index_name: str, number: int) -> bytes:
+    """Return the internal id of an `_indexes` document.
+
+    The number is part of it because a changed index is built under its old name, beside the one still in use.
+    """
+    return _derived_id(f"index:{table_name}.{index_name}:{number}")
+
+
+def session_request_id(session: str, request: int) -> bytes:
+    """Return the internal id of the record of one mutation sent over a sync session."""
+    return _derived_id(f"{session}|{request}")

@@ -1,0 +1,110 @@
+"""Before-images: what each block overwrote, kept for a while so that a read can go back to a recent position.
+
+A record under ``seq`` n takes the state at n to the state at n - 1: per document written in block n, its
+version before (None: it did not exist), and what position n - 1 was. Each document appears once per block,
+with the version from before the whole block.
+
+Invariant: the records kept are consecutive and end at the applied position. A position is *covered* when every record
+after it is kept.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from rtdb.errors import StorageError
+from rtdb.storage.documents import StoredDocument
+from rtdb.storage.environment import ReadTransaction, WriteTransaction
+from rtdb.storage.keys import pack_seq, unpack_seq
+
+__all__ = [
+    "BeforeImage",
+    "UndoRecord",
+    "decode_undo",
+    "encode_undo",
+    "has_undo",
+    "oldest_undo_seq",
+    "read_undo",
+    "trim_undo",
+    "write_undo",
+]
+
+
+class BeforeImage(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The version of a document before a block; ``data`` None: there was none (``seq`` and ``ts`` are 0 then)."""
+
+    table: int
+    id: bytes
+    seq: int
+    ts: int
+    data: bytes | None
+
+    @property
+    def document(self) -> StoredDocument | None:
+        return None if self.data is None else StoredDocument(self.seq, self.ts, self.data)
+
+
+class UndoRecord(msgspec.Struct, array_like=True, frozen=True):
+    """How to go back over one block. ``ts`` and ``deployment`` are those of the position before it."""
+
+    ts: int
+    deployment: str
+    images: list[BeforeImage]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(UndoRecord)
+
+
+def encode_undo(record: UndoRecord) -> bytes:
+    """Return the value in `undo`."""
+    return _encoder.encode(record)
+
+
+def decode_undo(value: bytes) -> UndoRecord:
+    """Read a value of `undo` back. Raises StorageError when it is damaged."""
+    try:
+        return _decoder.decode(value)
+    except msgspec.MsgspecError as error:
+        raise StorageError(f"A before-image in the database is damaged: {error}") from error
+
+
+def write_undo(txn: WriteTransaction, seq: int, record: UndoRecord) -> None:
+    """Keep the before-images of block ``seq``."""
+    txn.put(txn.undo, pack_seq(seq), encode_undo(record))
+
+
+def read_undo(txn: ReadTransaction, seq: int) -> UndoRecord | None:
+    """Return the before-images of block ``seq``, or None when they are not kept any more."""
+    value = txn.get(txn.undo, pack_seq(seq))
+    return None if value is None else decode_undo(value)
+
+
+def has_undo(txn: ReadTransaction, seq: int) -> bool:
+    """Whether block ``seq`` can be undone, without reading its before-images."""
+    found: bool = txn.cursor(txn.undo).set_key(pack_seq(seq))
+    return found
+
+
+def oldest_undo_seq(txn: ReadTransaction) -> int | None:
+    """Return the oldest block that can be undone: the position before it is the oldest one that can be read."""
+    cursor = txn.cursor(txn.undo)
+    return unpack_seq(cursor.key()) if cursor.first() else None
+
+
+def trim_undo(txn: WriteTransaction, *, before_ts: int, records_max: int) -> int:
+    """Drop the oldest records that only lead to positions before ``before_ts``; return how many.
+
+    At most ``records_max`` of them, because this happens inside a block's write transaction, in front of waiting
+    clients.
+    """
+    cursor = txn.cursor(txn.undo)
+    expired: list[bytes] = []
+    if cursor.first():
+        for key, value in cursor.iternext():
+            if len(expired) == records_max or decode_undo(value).ts >= before_ts:
+                break
+            expired.append(key)
+    for key in expired:
+        txn.delete(txn.undo, key)
+    return len(expired)
