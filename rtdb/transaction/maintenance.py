@@ -1,0 +1,138 @@
+"""What the committer does between blocks: indexes built and erased, old records deleted, history trimmed while idle.
+
+Every step is small (a few milliseconds) and leaves the database consistent; where it has got to is in the database, so
+a restart goes on from there. What changes documents is a transaction like any other, with a block and an answer to the
+hub; what does not (entries of an index nobody reads yet, or any more) is a write transaction of its own.
+
+    backfilling ──(entries of all documents added)──▶ ready; a predecessor of that name becomes dropped
+    dropped     ──(no position before the drop can be read, entries erased)──▶ its document is deleted
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rtdb.clock import Clock
+from rtdb.config import Limits
+from rtdb.index.backfill import backfill_chunk, erase_chunk
+from rtdb.index.definition import IndexDefinition
+from rtdb.index.scan import scan
+from rtdb.link.frames import BlockApplied, Commit, Write
+from rtdb.storage.documents import read_document
+from rtdb.storage.environment import ReadTransaction
+from rtdb.storage.meta import delete_backfill_cursor
+from rtdb.storage.system_tables import INDEXES_TABLE, SESSION_REQUESTS_TABLE
+from rtdb.storage.undo import oldest_undo_seq
+from rtdb.transaction.group_commit import INTERNAL_CALL, Committer
+from rtdb.values.json_codec import decode_canonical, encode
+from rtdb.values.ordering import encode_key
+
+__all__ = ["Maintenance"]
+
+CHUNK_DOCUMENTS: Final = 1000
+"""Documents per backfill step: about 5 ms, which is what a client may wait for it."""
+
+DELETIONS_MAX: Final = 200
+
+SWEEP_SECONDS: Final = 10.0
+"""How often old records are looked for. They are days old, so it hardly matters."""
+
+_DAY_MS: Final = 86_400_000
+
+
+class Maintenance:
+    """The work that is nobody's request."""
+
+    def __init__(self, committer: Committer, *, limits: Limits, clock: Clock) -> None:
+        self._committer = committer
+        self._limits = limits
+        self._clock = clock
+        self._sweep_at_ns = 0
+        self._waits_for_undo = False
+
+    def pause_seconds(self) -> float:
+        """Return how long the committer may wait for the hub before the next step."""
+        registry = self._committer.registry
+        if registry.indexes_in_state("backfilling"):
+            return 0.0
+        if registry.indexes_in_state("dropped") and not self._waits_for_undo:
+            return 0.0
+        return max(0.0, (self._sweep_at_ns - self._clock.now_ns()) / 1e9)
+
+    def step(self) -> BlockApplied | None:
+        """Do one small piece of what there is to do; return the block to tell the hub of, if there is one."""
+        registry = self._committer.registry
+        backfilling = registry.indexes_in_state("backfilling")
+        if backfilling:
+            return self._backfill(backfilling[0])
+        dropped = registry.indexes_in_state("dropped")
+        if dropped and not self._waits_for_undo:
+            return self._erase(dropped[0])
+        if self._clock.now_ns() >= self._sweep_at_ns:
+            return self._sweep()
+        return None
+
+    def _backfill(self, definition: IndexDefinition) -> BlockApplied | None:
+        with self._committer.writing() as txn:
+            if not backfill_chunk(txn, definition, documents_max=CHUNK_DOCUMENTS):
+                return None
+            writes = [self._write_state(txn, definition, "ready")]
+            delete_backfill_cursor(txn, definition.number)
+            for other in self._committer.registry.indexes_in_state("ready"):
+                if other.table == definition.table and other.name == definition.name:
+                    writes.append(self._write_state(txn, other, "dropped"))
+            return self._committer.decide(txn, [self._transaction("_system/indexReady", writes)])
+
+    def _erase(self, definition: IndexDefinition) -> BlockApplied | None:
+        internal = self._committer.registry.index_document(definition.number)
+        assert internal is not None
+        with self._committer.writing() as txn:
+            document = read_document(txn, INDEXES_TABLE, internal)
+            assert document is not None
+            oldest = oldest_undo_seq(txn)
+            if oldest is not None and oldest <= document.seq:
+                # A read may still go back to before the drop, and uses these entries there. Look again after a sweep.
+                self._waits_for_undo = True
+                return None
+            if not erase_chunk(txn, definition, entries_max=CHUNK_DOCUMENTS):
+                return None
+            deletion = Write(INDEXES_TABLE, internal, None)
+            return self._committer.decide(txn, [self._transaction("_system/indexErased", [deletion])])
+
+    def _sweep(self) -> BlockApplied | None:
+        """Trim history and delete one batch of expired session requests; come back at once if there may be more."""
+        self._waits_for_undo = False
+        now_ns = self._clock.now_ns()
+        with self._committer.writing() as txn:
+            writes = self._expired_requests(txn, now_ns)
+            if len(writes) < DELETIONS_MAX:
+                self._sweep_at_ns = now_ns + int(SWEEP_SECONDS * 1e9)
+            if self._committer.trim(txn, now_ns):
+                self._sweep_at_ns = now_ns
+            if not writes:
+                return None
+            return self._committer.decide(txn, [self._transaction("_system/sessionRequests", writes)])
+
+    def _expired_requests(self, txn: ReadTransaction, now_ns: int) -> list[Write]:
+        table = self._committer.registry.table_by_number(SESSION_REQUESTS_TABLE)
+        assert table is not None
+        expired_before = now_ns / 1_000_000 - self._limits.session_request_days * _DAY_MS
+        writes = []
+        for _key, internal in scan(txn, table.by_creation_time, b"", encode_key(expired_before), descending=False):
+            writes.append(Write(SESSION_REQUESTS_TABLE, internal, None))
+            if len(writes) == DELETIONS_MAX:
+                break
+        return writes
+
+    def _write_state(self, txn: ReadTransaction, definition: IndexDefinition, state: str) -> Write:
+        internal = self._committer.registry.index_document(definition.number)
+        assert internal is not None
+        document = read_document(txn, INDEXES_TABLE, internal)
+        assert document is not None
+        content: Any = decode_canonical(document.data)
+        return Write(INDEXES_TABLE, internal, encode({**content, "state": state}))
+
+    def _transaction(self, source: str, writes: list[Write]) -> Commit:
+        # Decided in the write transaction it was computed in: nothing comes between, there is nothing to validate.
+        begin = self._committer.position.seq
+        return Commit(INTERNAL_CALL, begin, 0, 0, source, [], writes)

@@ -1,0 +1,58 @@
+"""Execution of one described query: rows of a scan, through filters and limits, one at a time.
+
+Rows come as the caller asks for them, so a query that is left early has read less: the scan's entry in the read set
+ends at the last row consumed, rows that a filter rejected included.
+
+It does not know tables by name, ids or limits: the transaction resolves the index and its bounds, and counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
+
+from rtdb.transaction.filter_expression import Filter, compile_filter
+from rtdb.transaction.read_set import ScanRead
+from rtdb.transaction.snapshot import ScanRow
+from rtdb.values.json_codec import decode_canonical
+
+__all__ = ["Operator", "Stage", "compile_operators", "run_stages"]
+
+Document = dict[str, Any]
+Operator = tuple[Literal["filter"], dict[str, Any]] | tuple[Literal["limit"], int]
+Stage = Filter | int
+"""A compiled operator: a predicate, or the number of rows that may pass here."""
+
+
+def compile_operators(operators: Iterable[Operator]) -> list[Stage]:
+    """Compile the operators of a query, to be applied left to right."""
+    return [operand if name == "limit" else compile_filter(operand) for name, operand in operators]  # type: ignore[misc, arg-type]
+
+
+def run_stages(
+    rows: Iterator[ScanRow], read: ScanRead, stages: list[Stage], count_row: Callable[[int], None]
+) -> Iterator[Document]:
+    """Yield the documents that pass every stage, reporting each row consumed to ``read`` and ``count_row``.
+
+    Stops without asking for another row as soon as a limit is used up: whether one follows was then not read.
+    """
+    remaining = [stage if type(stage) is int else -1 for stage in stages]
+    if 0 in remaining:
+        return
+    for row in rows:
+        read.last_key = row.key
+        data = row.document.data
+        count_row(len(data))
+        document: Document = decode_canonical(data)  # type: ignore[assignment]  # documents are objects
+        finished = False
+        for position, stage in enumerate(stages):
+            if type(stage) is int:
+                remaining[position] -= 1
+                finished = finished or remaining[position] == 0
+            elif not stage(document):  # type: ignore[operator]
+                break
+        else:
+            yield document
+        if finished:
+            return
+    read.exhausted = True

@@ -1,0 +1,410 @@
+"""One serializable transaction: reads at a snapshot with its own writes on top, and what both add up to.
+
+Everything a query or mutation does to documents goes through here, whatever the language of the function. At its end
+:meth:`Transaction.reads` and :meth:`Transaction.writes` are what the committer validates and applies; until then
+nothing has happened.
+
+Invariants:
+
+* every read, also of what does not exist, is in the read set before its result is returned;
+* a call that raises leaves the transaction as it was, but for reads and what they counted;
+* documents handed out are fresh objects: an app may change them without changing anything here.
+
+Texts and codes of errors are those of data-model §5.2, §6 and §8.1. All of them can be caught by the app; catching
+one does not restore budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+from rtdb.clock import Random
+from rtdb.config import Limits
+from rtdb.errors import BadRequestError, DeveloperError
+from rtdb.index.definition import IndexDefinition, TableDefinition
+from rtdb.index.index_range import RangeExpression, RangeOperator, bounds_from_expressions
+from rtdb.index.registry import Registry
+from rtdb.index.scan import by_id_key
+from rtdb.link.frames import ReadRange, Write
+from rtdb.schema.schema import check_table_name
+from rtdb.storage.documents import StoredDocument
+from rtdb.storage.keys import BY_ID, index_number
+from rtdb.storage.system_tables import (
+    DEPLOYMENT_INDEX,
+    DEPLOYMENT_KEY,
+    FIRST_USER_TABLE,
+    NAMES_INDEX,
+    NEXT_TABLE_KEY,
+    TABLES_TABLE,
+    index_name_key,
+    table_document_id,
+    table_name_key,
+)
+from rtdb.transaction.overlay import Overlay
+from rtdb.transaction.query import Operator, compile_operators, run_stages
+from rtdb.transaction.read_set import ReadSet
+from rtdb.transaction.snapshot import Snapshot
+from rtdb.transaction.system_fields import check_no_system_fields, check_system_field
+from rtdb.transaction.usage import Usage
+from rtdb.transaction.write_set import Untouched, WriteSet
+from rtdb.values.document_id import decode_id, encode_id, new_internal_id
+from rtdb.values.json_codec import decode_canonical, encode
+from rtdb.values.ordering import encode_key
+from rtdb.values.value import UNDEFINED, check_document
+
+__all__ = ["DocumentCheck", "Transaction"]
+
+Document = dict[str, Any]
+DocumentCheck = Callable[[str, Document], None]
+"""``check(table name, document with its system fields)``: raises when the active schema does not allow it."""
+
+Verb = Literal["get", "patch", "replace", "delete"]
+
+
+class Transaction:
+    """Reads and writes of one execution. ``now_ns`` is its begin time, from which creation times are made."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        limits: Limits,
+        now_ns: int,
+        random: Random,
+        writable: bool,
+        document_check: DocumentCheck | None,
+    ) -> None:
+        self._snapshot = snapshot
+        self._view = snapshot
+        """What scans read: the snapshot, with :attr:`_overlay` on top once there is one."""
+        self._overlay: Overlay | None = None
+        """Own writes, for scans; made by the first scan of a writable transaction, kept up to date from then on."""
+        self._registry: Registry = snapshot.registry
+        self._limits = limits
+        self._now_ns = now_ns
+        self._random = random
+        self._writable = writable
+        self._document_check = document_check
+        self._reads = ReadSet(limits.read_ranges_max)
+        self._writes = WriteSet()
+        self._creation_time = now_ns // 1_000_000 + now_ns % 1_000_000 * 1e-6
+        """What the next insert gets; the next representable number after each insert (data-model §3.5)."""
+        self._usage = Usage(limits)
+
+    # --- outcome ------------------------------------------------------------------------------------------------------
+
+    def reads(self) -> list[ReadRange]:
+        """Return everything read so far, merged and ordered."""
+        return self._reads.ranges()
+
+    def writes(self) -> list[Write]:
+        """Return everything to be written, system tables first."""
+        return self._writes.writes()
+
+    # --- documents ----------------------------------------------------------------------------------------------------
+
+    def get(self, id: str, table: str | None = None) -> Document | None:
+        """Return a document, or None. ``table`` makes an id of another table an error."""
+        number, internal, definition = self._locate(id, table, "get")
+        if definition is None:
+            return None
+        data = self._read(number, internal, id)
+        return None if data is None else decode_canonical(data)  # type: ignore[return-value]
+
+    def insert(self, table: str, value: Document) -> str:
+        """Store a new document, creating its table if there is none, and return its id."""
+        self._require_writable()
+        if not isinstance(table, str):
+            raise _invalid_argument("table", "insert", f"Table name must be a string, got {type(table).__name__}")
+        if table.startswith("_"):
+            raise DeveloperError("System tables (prefixed with `_`) are read-only.", code="SystemTableError")
+        if not isinstance(value, dict):
+            raise _invalid_argument("value", "insert", "Value must be an Object")
+        definition = self._find_table(table)
+        number = self._next_table_number(table) if definition is None else definition.number
+        internal = new_internal_id(self._random, self._now_ns)
+        id = encode_id(number, internal)
+        document: Document = {"_creationTime": self._creation_time, "_id": id}
+        check_no_system_fields(value, document)
+        document.update(value)
+        data = self._check_write(table, document, encode(document))
+        if definition is None:
+            self._create_table(table, number)
+        self._creation_time = math.nextafter(self._creation_time, math.inf)
+        self._writes.insert(number, internal, data)
+        self._put_in_overlay(number, internal, data)
+        return id
+
+    def patch(self, id: str, value: Document, table: str | None = None) -> None:
+        """Set top-level fields of a document; UNDEFINED removes one. Writes nothing when nothing changes."""
+        number, internal, definition, data = self._read_for_write(id, table, "patch", "Update")
+        if not isinstance(value, dict):
+            raise _invalid_argument("value", "patch", "Value must be an Object")
+        document: Document = decode_canonical(data)  # type: ignore[assignment]
+        for name, field in value.items():
+            if isinstance(name, str) and name.startswith("_"):
+                check_system_field(name, field, document)
+            elif field is UNDEFINED:
+                document.pop(name, None)
+            else:
+                document[name] = field
+        self._update(number, internal, definition.name, document, data)
+
+    def replace(self, id: str, value: Document, table: str | None = None) -> None:
+        """Set all fields of a document but the system's. Writes nothing when nothing changes."""
+        number, internal, definition, data = self._read_for_write(id, table, "replace", "Replace")
+        if not isinstance(value, dict):
+            raise _invalid_argument("value", "replace", "Value must be an Object")
+        current: Document = decode_canonical(data)  # type: ignore[assignment]
+        document = {"_creationTime": current["_creationTime"], "_id": id}
+        for name, field in value.items():
+            if isinstance(name, str) and name.startswith("_"):
+                check_system_field(name, field, document)
+            else:
+                document[name] = field
+        self._update(number, internal, definition.name, document, data)
+
+    def delete(self, id: str, table: str | None = None) -> None:
+        """Remove a document."""
+        number, internal, _, _ = self._read_for_write(id, table, "delete", "Delete")
+        self._usage.count_write(0)
+        self._writes.update(number, internal, None)
+        self._put_in_overlay(number, internal, None)
+
+    def normalize_id(self, table: str, text: str) -> str | None:
+        """Return ``text`` if it is an id of this table, else None. Whether the document exists is not looked at."""
+        if table.startswith("_"):
+            raise DeveloperError(
+                "System tables can only be accessed from db.system.normalizeId().", code="SystemTableError"
+            )
+        definition = self._find_table(table)
+        if definition is None or not isinstance(text, str):
+            return None
+        try:
+            number, _ = decode_id(text)
+        except DeveloperError:
+            return None
+        return text if number == definition.number else None
+
+    # --- queries ------------------------------------------------------------------------------------------------------
+
+    def run_query(
+        self,
+        table: str,
+        index: str | None,
+        expressions: Sequence[tuple[RangeOperator, str, Any]],
+        order: Literal["asc", "desc"],
+        operators: Sequence[Operator],
+    ) -> Iterator[Document]:
+        """Run a query; ``index`` None is the whole table in order of creation. Rows are read as they are asked for."""
+        if table.startswith("_"):
+            raise DeveloperError("System tables can only be accessed from db.system.query().", code="SystemTableError")
+        stages = compile_operators(operators)
+        definition = self._find_table(table)
+        if index is None:
+            if definition is None:
+                return iter(())
+            return run_stages(
+                *self._scan(definition.by_creation_time, b"", b"\xff", order), stages, self._usage.count_read
+            )
+        found = self._find_index(table, definition, index)
+        start, stop = bounds_from_expressions(found, [RangeExpression(*parts) for parts in expressions], table)
+        return run_stages(*self._scan(found, start, stop, order), stages, self._usage.count_read)
+
+    # --- the platform's own documents ---------------------------------------------------------------------------------
+
+    def read_deployment(self) -> str:
+        """Return the id of the active deployment; a deploy changes what this transaction has read."""
+        self._reads.add_point(DEPLOYMENT_INDEX, DEPLOYMENT_KEY)
+        return self._snapshot.deployment
+
+    def table_number(self, name: str) -> int | None:
+        """Return the number of the table with this name, system tables included, None when there is none."""
+        definition = self._find_table(name)
+        return None if definition is None else definition.number
+
+    def table_name(self, number: int) -> str | None:
+        """Return the name of the table with this number, None when there is none."""
+        definition = self._registry.table_by_number(number)
+        if definition is None:
+            self._reads.add_point(NAMES_INDEX, NEXT_TABLE_KEY)
+            return None
+        return definition.name
+
+    @property
+    def registry(self) -> Registry:
+        """Tables and indexes, this transaction's own included. Looking here is not recorded as a read."""
+        return self._registry
+
+    def get_stored(self, table: int, internal: bytes) -> StoredDocument | None:
+        """Return a document of any table with its position (0 for own writes)."""
+        key = by_id_key(table, internal)
+        own = self._writes.get(table, internal)
+        self._reads.add_point(index_number(table, BY_ID), key)
+        if isinstance(own, Untouched):
+            return self._snapshot.get(table, internal)
+        return None if own is None else StoredDocument(0, 0, own)
+
+    def scan_table(self, table: TableDefinition) -> Iterator[Document]:
+        """Yield all documents of any table in order of creation. Only the platform scans so: nothing is counted."""
+        return run_stages(*self._scan(table.by_creation_time, b"", b"\xff", "asc"), [], _not_counted)
+
+    def put_system(self, table: int, internal: bytes, fields: Document) -> None:
+        """Write a document of a system table. It is not counted and not checked: the platform knows what it does."""
+        self._require_writable()
+        stored = self.get_stored(table, internal)
+        created = self._creation_time if stored is None else decode_canonical(stored.data)["_creationTime"]  # type: ignore[index,call-overload]
+        data = encode({**fields, "_creationTime": created, "_id": encode_id(table, internal)})
+        if stored is None:
+            self._writes.insert(table, internal, data)
+        else:
+            self._writes.update(table, internal, data)
+        self._registry = self._registry.with_writes([(table, internal, data)])
+        self._put_in_overlay(table, internal, data)
+
+    def delete_system(self, table: int, internal: bytes) -> None:
+        """Remove a document of a system table, which exists. It is not counted."""
+        self._require_writable()
+        self._writes.update(table, internal, None)
+        self._registry = self._registry.with_writes([(table, internal, None)])
+        self._put_in_overlay(table, internal, None)
+
+    def create_table(self, name: str) -> TableDefinition:
+        """Create a table, or return the one there is."""
+        definition = self._find_table(name)
+        if definition is None:
+            self._create_table(name, self._next_table_number(name))
+            definition = self._registry.table(name)
+            assert definition is not None
+        return definition
+
+    # --- looking up ---------------------------------------------------------------------------------------------------
+
+    def _find_table(self, name: str) -> TableDefinition | None:
+        self._reads.add_point(NAMES_INDEX, table_name_key(name))
+        return self._registry.table(name)
+
+    def _find_index(self, table: str, definition: TableDefinition | None, name: str) -> IndexDefinition:
+        if name not in ("by_id", "by_creation_time"):
+            self._reads.add_point(NAMES_INDEX, index_name_key(table, name))
+        index = None if definition is None else definition.indexes.get(name)
+        if index is None:
+            raise DeveloperError(f"Index {table}.{name} not found.", code="IndexNotFoundError")
+        if index.state != "ready":
+            raise DeveloperError(
+                f"Index {table}.{name} is currently backfilling and not available to query yet.",
+                code="IndexBackfillingError",
+            )
+        return index
+
+    def _locate(self, id: str, table: str | None, verb: Verb) -> tuple[int, bytes, TableDefinition | None]:
+        """Return where an id points to; the definition is None when no table has its number."""
+        if not isinstance(id, str):
+            raise DeveloperError(
+                f"Invalid argument `id` for `db.{verb}`, expected string but got '{type(id).__name__}': {id!r}",
+                code="InvalidArgument",
+            )
+        try:
+            number, internal = decode_id(id)
+        except DeveloperError as error:
+            raise _invalid_argument("id", verb, error.message) from error
+        definition = self._registry.table_by_number(number)
+        if definition is None:
+            # Which table it will be is not known, so that any new table may change the answer.
+            self._reads.add_point(NAMES_INDEX, NEXT_TABLE_KEY)
+            return number, internal, None
+        if definition.name.startswith("_"):
+            raise DeveloperError("System tables can only be accessed with db.system.", code="SystemTableError")
+        if table is not None and definition.name != table:
+            raise _invalid_argument(
+                "id", verb, f'expected to be an Id<"{table}">, got Id<"{definition.name}"> instead.'
+            )
+        return number, internal, definition
+
+    def _read(self, number: int, internal: bytes, id: str) -> bytes | None:
+        """Return the document's canonical JSON, recording and counting the read."""
+        self._reads.add_point(index_number(number, BY_ID), encode_key(id))
+        data = self._writes.get(number, internal)
+        if isinstance(data, Untouched):
+            stored = self._snapshot.get(number, internal)
+            data = None if stored is None else stored.data
+        if data is not None:
+            self._usage.count_read(len(data))
+        return data
+
+    def _read_for_write(
+        self, id: str, table: str | None, verb: Verb, gerund: str
+    ) -> tuple[int, bytes, TableDefinition, bytes]:
+        self._require_writable()
+        number, internal, definition = self._locate(id, table, verb)
+        if definition is None:
+            raise _invalid_argument("id", verb, f'Table for ID "{id}" not found')
+        data = self._read(number, internal, id)
+        if data is None:
+            raise DeveloperError(f"{gerund} on nonexistent document ID {id}", code="NonexistentDocument")
+        return number, internal, definition, data
+
+    def _scan(
+        self, definition: IndexDefinition, start: bytes, stop: bytes, order: Literal["asc", "desc"]
+    ) -> tuple[Iterator[Any], Any]:
+        """Begin a scan: its rows, and its entry in the read set."""
+        descending = order == "desc"
+        if self._writable and self._overlay is None:
+            self._make_overlay()
+        read = self._reads.open_scan(definition.number, start, stop, descending=descending)
+        return self._view.scan(definition, start, stop, descending), read
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def _require_writable(self) -> None:
+        if not self._writable:
+            raise DeveloperError("A query cannot write to the database.", code="OperationNotPermitted")
+
+    def _check_write(self, table: str, document: Document, data: bytes) -> bytes:
+        """Check a document on its way in, in the order of data-model §6.3, and count it."""
+        if self._document_check is not None:
+            self._document_check(table, document)
+        check_document(document, len(data), self._limits)
+        self._usage.count_write(len(data))
+        return data
+
+    def _update(self, number: int, internal: bytes, table: str, document: Document, before: bytes) -> None:
+        data = encode(document)
+        if data == before:
+            return
+        self._writes.update(number, internal, self._check_write(table, document, data))
+        self._put_in_overlay(number, internal, data)
+
+    def _next_table_number(self, name: str) -> int:
+        try:
+            check_table_name(name)
+        except BadRequestError as error:
+            raise DeveloperError(error.message, code=error.code) from error
+        self._reads.add_point(NAMES_INDEX, NEXT_TABLE_KEY)
+        number = self._registry.next_table_number()
+        if number - FIRST_USER_TABLE >= self._limits.tables_max:
+            raise DeveloperError(f"Number of tables cannot exceed {self._limits.tables_max}.", code="TooManyTables")
+        return number
+
+    def _create_table(self, name: str, number: int) -> None:
+        self.put_system(TABLES_TABLE, table_document_id(name), {"name": name, "number": float(number)})
+
+    def _make_overlay(self) -> None:
+        self._overlay = Overlay()
+        self._view = self._snapshot.with_overlay(self._overlay)
+        for table, internal, data in self._writes.states():
+            self._put_in_overlay(table, internal, data)
+
+    def _put_in_overlay(self, number: int, internal: bytes, data: bytes | None) -> None:
+        if self._overlay is not None:
+            self._overlay.put(number, internal, None if data is None else StoredDocument(0, 0, data))
+
+
+def _not_counted(data_bytes: int) -> None:
+    pass
+
+
+def _invalid_argument(argument: str, verb: str, cause: str) -> DeveloperError:
+    return DeveloperError(f"Invalid argument `{argument}` for `db.{verb}`: {cause}", code="InvalidArgument")

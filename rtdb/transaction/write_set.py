@@ -1,0 +1,73 @@
+"""What a transaction wants to write: the last state of each document it touched.
+
+Order of the resulting writes: system tables first (a table exists before its documents when a block is applied), then
+by first touch. A document both inserted and deleted here leaves no trace, because applying a block expects that a
+tombstone buries something.
+
+It does not know what a write means; the transaction checks before it puts. Index keys are made by the overlay, and
+only once something is scanned.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rtdb.link.frames import Write
+from rtdb.storage.system_tables import FIRST_USER_TABLE
+
+__all__ = ["UNTOUCHED", "Untouched", "WriteSet"]
+
+
+class Untouched:
+    """The type of :data:`UNTOUCHED`."""
+
+    __slots__ = ()
+
+
+UNTOUCHED: Final = Untouched()
+"""What a lookup gives for a document that this transaction has not written."""
+
+Address = tuple[int, bytes]
+"""Table number and internal id."""
+
+
+class WriteSet:
+    """The writes of one transaction by document; a value of None is a deleted document."""
+
+    __slots__ = ("_inserted", "_states")
+
+    def __init__(self) -> None:
+        self._states: dict[Address, bytes | None] = {}
+        self._inserted: set[Address] = set()
+        """Documents that did not exist before this transaction."""
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def get(self, table: int, internal: bytes) -> bytes | Untouched | None:
+        """Return the document's canonical JSON as written here, None if deleted here, else :data:`UNTOUCHED`."""
+        return self._states.get((table, internal), UNTOUCHED)
+
+    def insert(self, table: int, internal: bytes, data: bytes) -> None:
+        """Write a document that did not exist before."""
+        self._inserted.add((table, internal))
+        self._states[table, internal] = data
+
+    def update(self, table: int, internal: bytes, data: bytes | None) -> None:
+        """Write the new state of a document that exists; None deletes it."""
+        self._states[table, internal] = data
+
+    def states(self) -> list[tuple[int, bytes, bytes | None]]:
+        """Return every document touched, in order of first touch, with its state."""
+        return [(table, internal, data) for (table, internal), data in self._states.items()]
+
+    def writes(self) -> list[Write]:
+        """Return what is to be committed."""
+        system: list[Write] = []
+        user: list[Write] = []
+        for address, data in self._states.items():
+            if data is None and address in self._inserted:
+                continue
+            table, internal = address
+            (user if table >= FIRST_USER_TABLE else system).append(Write(table, internal, data))
+        return system + user

@@ -1,0 +1,160 @@
+"""What the committer does between blocks: it ends, it survives restarts, and it takes small steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rtdb.config import Limits
+from rtdb.index.scan import scan
+from rtdb.link.frames import BlockApplied, Write
+from rtdb.storage.check import check_environment
+from rtdb.storage.meta import read_counts
+from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
+from rtdb.storage.undo import oldest_undo_seq
+from rtdb.transaction import maintenance as maintenance_module
+from rtdb.transaction.maintenance import SWEEP_SECONDS, Maintenance
+from tests.transaction.workbench import (
+    BY_AUTHOR,
+    MESSAGES,
+    START_NS,
+    Workbench,
+    document,
+    put,
+    write_index,
+)
+
+BY_TEXT = BY_AUTHOR + 1
+DAY_NS = 86_400 * 10**9
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    monkeypatch.setattr(maintenance_module, "CHUNK_DOCUMENTS", 3)
+    monkeypatch.setattr(maintenance_module, "DELETIONS_MAX", 2)
+    bench = Workbench(tmp_path)
+    yield bench
+    report = check_environment(bench.committer.environment)
+    assert report.is_clean, report
+    bench.close()
+
+
+def new_maintenance(bench: Workbench) -> Maintenance:
+    return Maintenance(bench.committer, limits=bench.config.limits, clock=bench.clock)
+
+
+def work(maintenance: Maintenance) -> list[BlockApplied]:
+    """Take steps until there is nothing to do now; return the blocks."""
+    blocks: list[BlockApplied] = []
+    for _ in range(100):
+        if maintenance.pause_seconds() > 0:
+            return blocks
+        block = maintenance.step()
+        if block is not None:
+            blocks.append(block)
+    raise AssertionError("maintenance does not end")
+
+
+def entries(bench: Workbench, index: int) -> int:
+    definition = bench.committer.registry.index_by_number(index)
+    assert definition is not None
+    with bench.committer.environment.read() as txn:
+        return sum(1 for _ in scan(txn, definition, b"", b"\xff", descending=False))
+
+
+def test_backfilled_index_becomes_ready_in_a_block_of_its_own(bench: Workbench) -> None:
+    bench.commit(bench.transaction(*(put(number, text=f"t{number}") for number in range(10))))
+    bench.commit(bench.transaction(write_index("messages", "by_text", BY_TEXT, ["text"], "backfilling")))
+    (block,) = work(new_maintenance(bench))
+    assert block.registry_changed
+    assert block.committed == []
+    definition = bench.committer.registry.index("messages", "by_text")
+    assert definition is not None
+    assert definition.state == "ready"
+    assert entries(bench, BY_TEXT) == 10
+
+
+def test_backfill_goes_on_after_a_restart_and_meets_writes_on_its_way(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    bench.commit(bench.transaction(*(put(number, text=f"t{number}") for number in range(2500))))
+    bench.commit(bench.transaction(write_index("messages", "by_text", BY_TEXT, ["text"], "backfilling")))
+    assert new_maintenance(bench).step() is None
+    bench.commit(bench.transaction(put(3, text="early"), put(2400, text="late"), put(9999, text="new")))
+    bench.close()
+    bench = Workbench(tmp_path)
+    work(new_maintenance(bench))
+    assert entries(bench, BY_TEXT) == 2501
+    assert check_environment(bench.committer.environment).is_clean
+    bench.close()
+
+
+def test_changed_index_replaces_its_predecessor_of_the_same_name(bench: Workbench) -> None:
+    bench.commit(bench.transaction(*(put(number, author="ann") for number in range(5))))
+    bench.commit(bench.transaction(write_index("messages", "by_author", BY_TEXT, ["author", "text"], "backfilling")))
+    maintenance = new_maintenance(bench)
+    work(maintenance)
+    current = bench.committer.registry.index("messages", "by_author")
+    assert current is not None
+    assert current.number == BY_TEXT
+    # Reads may still go back to before the drop.
+    assert entries(bench, BY_AUTHOR) == 5
+    bench.clock.now += 2 * int(bench.config.limits.undo_seconds * 1e9)
+    bench.commit(bench.transaction(put(1, author="ann")))
+    bench.clock.now += 2 * int(bench.config.limits.undo_seconds * 1e9)
+    bench.commit(bench.transaction(put(1, author="ann")))
+    work(maintenance)
+    bench.clock.now += int(SWEEP_SECONDS * 1e9)
+    work(maintenance)
+    assert bench.committer.registry.index_by_number(BY_AUTHOR) is None
+
+
+def session_request(number: int, created_ns: int) -> Write:
+    internal = session_request_id("session", number)
+    return Write(
+        SESSION_REQUESTS_TABLE, internal, document(SESSION_REQUESTS_TABLE, internal, {"session": "s"}, created_ns / 1e6)
+    )
+
+
+def test_session_requests_are_deleted_after_their_days_and_not_before(bench: Workbench) -> None:
+    days = bench.config.limits.session_request_days
+    bench.clock.now = START_NS + days * DAY_NS
+    old = [session_request(number, START_NS - 1000_000_000) for number in range(5)]
+    bench.commit(bench.transaction(*old, session_request(9, START_NS + 1000_000_000)))
+    blocks = work(new_maintenance(bench))
+    assert len(blocks) == 3
+    with bench.committer.environment.read() as txn:
+        assert read_counts(txn)[SESSION_REQUESTS_TABLE] == 1
+
+
+def test_idle_database_forgets_its_before_images(bench: Workbench) -> None:
+    for number in range(200):
+        bench.commit(bench.transaction(put(number)))
+    maintenance = new_maintenance(bench)
+    work(maintenance)
+    bench.clock.now += int((bench.config.limits.undo_seconds + SWEEP_SECONDS) * 1e9)
+    work(maintenance)
+    with bench.committer.environment.read() as txn:
+        assert oldest_undo_seq(txn) is None
+
+
+def test_log_is_trimmed_while_writing_goes_on(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, Limits(log_retention_seconds=10, undo_seconds=1))
+    for _ in range(100):
+        bench.clock.now += 10**9
+        bench.commit(bench.transaction(put(1)))
+    report = check_environment(bench.committer.environment)
+    assert report.is_clean, report
+    assert report.blocks < 50
+    assert report.undo_records < 50
+    bench.close()
+
+
+def test_nothing_to_do_means_waiting_for_the_next_sweep(bench: Workbench) -> None:
+    maintenance = new_maintenance(bench)
+    assert work(maintenance) == []
+    assert maintenance.pause_seconds() == SWEEP_SECONDS
+    assert bench.seq == 2
+    assert entries(bench, BY_AUTHOR) == 0
+    assert MESSAGES in {table.number for table in bench.committer.registry.tables()}
