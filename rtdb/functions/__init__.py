@@ -1,0 +1,11 @@
+"""The app author's API, and the processes that run an app.
+
+What an app imports (:mod:`~rtdb.functions.definition`, :mod:`~rtdb.functions.context`,
+:mod:`~rtdb.functions.query_builder`) stops at the schema layer: an app's module loads nothing of the server. The
+runner's side goes from a directory of modules (:mod:`~rtdb.functions.app_loader`) and a call to an outcome
+(:mod:`~rtdb.functions.executor`); the node's side (:mod:`~rtdb.functions.runner_pool`) knows an app by its
+description alone, whatever language it is written in.
+
+Invariant: until the committer has accepted its outcome an execution has no effect, so it may be repeated or thrown
+away.
+"""

@@ -1,0 +1,234 @@
+"""Importing an app: a directory of Python modules becomes an :class:`App`.
+
+The directory is imported as a package of its own under a private name, so that ``sys.path`` is untouched, an
+``http.py`` of the app is not mistaken for the standard library's, modules reach each other relatively (``from .users
+import find``), and two deployments can be loaded in one process. Sub-directories need no ``__init__.py``.
+
+==================  ===================================================================
+``schema.py``       holds ``schema = define_schema({...})``
+any other module    its decorated functions are ``module:name`` or ``folder/module:name``
+==================  ===================================================================
+
+Loading runs the app's code once, at import. Whatever goes wrong there is an :class:`AppLoadError` that names the file
+and the line. It does not know deployments, the database or who asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+from rtdb.config import Limits
+from rtdb.errors import BadRequestError, DeveloperError, RtdbError, ValidationError
+from rtdb.functions.definition import FunctionDefinition
+from rtdb.functions.description import Description, FunctionDescription
+from rtdb.functions.error_report import report_exception
+from rtdb.link.frames import ExecutionError, FunctionKind
+from rtdb.schema.compiled import Check, compile_document_validator, compile_validator
+from rtdb.schema.schema import Schema
+from rtdb.values.function_path import parse_function_path
+from rtdb.values.value import Value
+
+__all__ = ["App", "AppFunction", "AppLoadError", "TableNames", "load_app"]
+
+RESERVED_MODULES = frozenset({"schema", "crons", "http", "auth_config"})
+"""Modules of the top directory that are configuration and hold no functions."""
+
+_package_numbers = itertools.count()
+
+
+class AppLoadError(DeveloperError):
+    """The app cannot be imported; ``error`` is what its developer reads."""
+
+    default_code = "InvalidModules"
+
+    def __init__(self, error: ExecutionError) -> None:
+        super().__init__(error.message, code=error.code)
+        self.error = error
+
+
+class TableNames:
+    """Table names and numbers for compiled validators, answered by the transaction that is running.
+
+    Validators are compiled once per app, but which table a name means is a matter of the snapshot, and looking it up is
+    a read. One execution runs at a time, so the executor sets ``lookup_number`` and ``lookup_name`` for each.
+    """
+
+    __slots__ = ("lookup_name", "lookup_number")
+
+    def __init__(self) -> None:
+        self.lookup_number: Callable[[str], int | None] = lambda name: None
+        self.lookup_name: Callable[[int], str | None] = lambda number: None
+
+    def number(self, name: str) -> int | None:
+        return self.lookup_number(name)
+
+    def name(self, number: int) -> str | None:
+        return self.lookup_name(number)
+
+
+class AppFunction:
+    """One function of a loaded app, ready to be called."""
+
+    __slots__ = ("check_args", "check_returns", "handler", "internal", "kind", "path")
+
+    def __init__(self, path: str, definition: FunctionDefinition, tables: TableNames) -> None:
+        self.path = parse_function_path(path)
+        self.handler = definition.handler
+        self.kind: FunctionKind = definition.kind
+        self.internal = definition.visibility == "internal"
+        self.check_args = compile_validator(definition.args, tables.number, tables.name)
+        self.check_returns = (
+            None if definition.returns is None else compile_validator(definition.returns, tables.number, tables.name)
+        )
+
+
+class App:
+    """An imported app: its functions by canonical path, its schema, and its description."""
+
+    def __init__(self, root: Path, definitions: dict[str, FunctionDefinition], schema: Schema | None) -> None:
+        self.root = root
+        self.schema = schema
+        self.tables = TableNames()
+        self.functions = {
+            path: AppFunction(path, definition, self.tables) for path, definition in sorted(definitions.items())
+        }
+        self.description = Description(
+            functions=[_describe(path, definition) for path, definition in sorted(definitions.items())],
+            schema=None if schema is None else schema.to_json(),
+        )
+        self.document_checks = _document_checks(schema, self.tables)
+        """By table name, for tables whose documents the schema checks."""
+
+    def check_document(self, table: str, document: dict[str, Value]) -> None:
+        """Raise when the schema does not allow this document in this table."""
+        check = self.document_checks.get(table)
+        if check is None:
+            return
+        try:
+            check(document)
+        except ValidationError as error:
+            raise ValidationError(
+                f'Failed to insert or update a document in table "{table}" because it does not match the schema: '
+                f"{error.message}",
+                code="SchemaEnforcementError",
+            ) from error
+
+
+def load_app(directory: Path, limits: Limits) -> App:
+    """Import the app in ``directory``. Raises :class:`AppLoadError`."""
+    root = directory.resolve()
+    package = _make_package(root)
+    definitions: dict[str, FunctionDefinition] = {}
+    schema: Schema | None = None
+    for path in _module_files(root):
+        name = path.relative_to(root).with_suffix("").as_posix()
+        module = _import_module(package, name, root, limits)
+        if name == "schema":
+            schema = _find_schema(module)
+        elif name not in RESERVED_MODULES:
+            _collect(name, module, definitions)
+    return App(root, definitions, schema)
+
+
+def _make_package(root: Path) -> str:
+    """Register an empty package whose modules are found in ``root`` and nowhere else."""
+    name = f"_rtdb_app_{next(_package_numbers)}"
+    package = ModuleType(name)
+    package.__path__ = [str(root)]
+    sys.modules[name] = package
+    return name
+
+
+def _module_files(root: Path) -> Iterator[Path]:
+    if not root.is_dir():
+        raise _load_error(f"The functions directory {root} does not exist")
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).parts
+        if path.name == "__init__.py" or any(part.startswith(".") or part == "__pycache__" for part in parts):
+            continue
+        yield path
+
+
+def _import_module(package: str, name: str, root: Path, limits: Limits) -> ModuleType:
+    written = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # a bundle is not ours to write into
+    try:
+        return importlib.import_module(f"{package}.{name.replace('/', '.')}")
+    except SyntaxError as error:
+        file = str(error.filename or name).removeprefix(f"{root}/")
+        raise _load_error(
+            f"{name}.py cannot be imported: SyntaxError: {error.msg}", f"    at <module> ({file}:{error.lineno})\n"
+        ) from error
+    except BaseException as error:  # what a module's top level does must not end the runner
+        report = report_exception(error, root, limits)
+        what = "Hit an error while evaluating your schema:\n" if name == "schema" else f"{name}.py cannot be imported: "
+        code = error.code if isinstance(error, RtdbError) else AppLoadError.default_code
+        raise _load_error(f"{what}{report.message}", report.frames, code=code) from error
+    finally:
+        sys.dont_write_bytecode = written
+
+
+def _find_schema(module: ModuleType) -> Schema:
+    schema = getattr(module, "schema", None)
+    if schema is None:
+        raise _load_error(
+            "schema.py does not define `schema`. Write `schema = define_schema({...})`.",
+            code="MissingSchemaExportError",
+        )
+    if not isinstance(schema, Schema):
+        raise _load_error(
+            f"`schema` in schema.py is not a schema but {type(schema).__name__}. "
+            "Write `schema = define_schema({...})`.",
+            code="InvalidSchemaExport",
+        )
+    return schema
+
+
+def _collect(name: str, module: ModuleType, definitions: dict[str, FunctionDefinition]) -> None:
+    """Add the functions defined in a module. What it imported from another one is addressed there, not here."""
+    seen: set[int] = set()
+    for attribute, value in vars(module).items():
+        if not isinstance(value, FunctionDefinition) or value.handler.__module__ != module.__name__:
+            continue
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        try:
+            path = parse_function_path(f"{name}:{value.name or attribute}")
+        except BadRequestError as error:
+            raise _load_error(f"{name}.py: {error.message}") from error
+        if path.is_system:
+            raise _load_error(f"{name}.py: modules under `_system` are the server's own")
+        if str(path) in definitions:
+            raise _load_error(f"{name}.py defines the function `{path.export}` twice")
+        definitions[str(path)] = value
+
+
+def _describe(path: str, definition: FunctionDefinition) -> FunctionDescription:
+    return FunctionDescription(
+        path=path,
+        kind=definition.kind,
+        internal=definition.visibility == "internal",
+        args=definition.args.to_json(),
+        returns=None if definition.returns is None else definition.returns.to_json(),
+    )
+
+
+def _document_checks(schema: Schema | None, tables: TableNames) -> dict[str, Check]:
+    checks: dict[str, Check] = {}
+    if schema is None:
+        return checks
+    for name in schema.tables:
+        validator = schema.validator(name)
+        if validator is not None:
+            checks[name] = compile_document_validator(validator, tables.number, tables.name)
+    return checks
+
+
+def _load_error(message: str, frames: str = "", *, code: str = AppLoadError.default_code) -> AppLoadError:
+    return AppLoadError(ExecutionError(code, message, frames))

@@ -1,0 +1,214 @@
+"""``ctx``: everything a query or mutation can reach of the world.
+
+=================  ====================================================================================================
+``ctx.db``         documents; a query's is read-only
+``ctx.now()``      the execution's time, whole milliseconds since the epoch; the same at every call
+``ctx.random``     a ``random.Random`` seeded anew for each execution
+``ctx.log``        ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
+``ctx.auth``       who is calling
+=================  ====================================================================================================
+
+What an execution looked at decides how its result may be shared and for how long, so the context records whether time
+and identity were read. It does not know transactions: it is given something that reads and writes documents.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Protocol
+
+import msgspec
+
+from rtdb.clock import Random
+from rtdb.functions.log_lines import LogLines
+from rtdb.functions.query_builder import QueryRunner, TableQuery
+from rtdb.values.json_codec import decode_canonical
+from rtdb.values.value import UNDEFINED, Undefined, Value
+
+__all__ = [
+    "Auth",
+    "DatabaseReader",
+    "DatabaseWriter",
+    "Documents",
+    "Invocation",
+    "Logger",
+    "MutationContext",
+    "QueryContext",
+]
+
+Document = dict[str, Any]
+
+SEED_BYTES = 16
+
+
+class Documents(QueryRunner, Protocol):
+    """What ``ctx.db`` stands on; ``table`` None means: whatever table the id belongs to."""
+
+    def get(self, id: str, table: str | None = None) -> Document | None: ...
+
+    def normalize_id(self, table: str, text: str) -> str | None: ...
+
+    def insert(self, table: str, value: Document) -> str: ...
+
+    def patch(self, id: str, value: Document, table: str | None = None) -> None: ...
+
+    def replace(self, id: str, value: Document, table: str | None = None) -> None: ...
+
+    def delete(self, id: str, table: str | None = None) -> None: ...
+
+
+class Invocation:
+    """What one execution was given, and what it looked at."""
+
+    __slots__ = ("entropy", "identity", "log_lines", "now_ns", "read_identity", "read_time")
+
+    def __init__(self, now_ns: int, entropy: Random, identity: bytes | None, log_lines: LogLines) -> None:
+        self.now_ns = now_ns
+        self.entropy = entropy
+        self.identity = identity
+        """Encoded JSON of the caller's attributes, None for anonymous."""
+        self.log_lines = log_lines
+        self.read_time = False
+        self.read_identity = False
+
+
+class DatabaseReader:
+    """``ctx.db`` of a query."""
+
+    __slots__ = ("_documents",)
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    def get(self, id_or_table: str, id: str | Undefined = UNDEFINED) -> Document | None:
+        """Return a document, None when there is none: ``get(id)`` or ``get("table", id)``."""
+        if isinstance(id, Undefined):
+            return self._documents.get(id_or_table)
+        return self._documents.get(id, id_or_table)
+
+    def query(self, table: str) -> TableQuery:
+        """Begin a query of a table."""
+        return TableQuery(self._documents, table)
+
+    def normalize_id(self, table: str, id: str) -> str | None:
+        """Return ``id`` if it is one of this table's, else None. Whether the document exists is not checked."""
+        if not isinstance(table, str):
+            raise TypeError(f"`ctx.db.normalize_id` takes the name of a table, got {type(table).__name__}")
+        return self._documents.normalize_id(table, id)
+
+
+class DatabaseWriter(DatabaseReader):
+    """``ctx.db`` of a mutation. Every read sees the mutation's own writes."""
+
+    __slots__ = ()
+
+    def insert(self, table: str, value: Document) -> str:
+        """Store a new document and return its id. The table is created if there is none."""
+        return self._documents.insert(table, value)
+
+    def patch(self, id_or_table: str, id_or_value: Any, value: Document | Undefined = UNDEFINED) -> None:
+        """Set top-level fields; ``UNDEFINED`` removes one: ``patch(id, value)`` or ``patch("table", id, value)``."""
+        if isinstance(value, Undefined):
+            self._documents.patch(id_or_table, id_or_value)
+        else:
+            self._documents.patch(id_or_value, value, id_or_table)
+
+    def replace(self, id_or_table: str, id_or_value: Any, value: Document | Undefined = UNDEFINED) -> None:
+        """Set all fields but the system's: ``replace(id, value)`` or ``replace("table", id, value)``."""
+        if isinstance(value, Undefined):
+            self._documents.replace(id_or_table, id_or_value)
+        else:
+            self._documents.replace(id_or_value, value, id_or_table)
+
+    def delete(self, id_or_table: str, id: str | Undefined = UNDEFINED) -> None:
+        """Remove a document: ``delete(id)`` or ``delete("table", id)``."""
+        if isinstance(id, Undefined):
+            self._documents.delete(id_or_table)
+        else:
+            self._documents.delete(id, id_or_table)
+
+
+class Logger:
+    """``ctx.log``: its parts are joined with a space, as ``print`` does."""
+
+    __slots__ = ("_log_lines",)
+
+    def __init__(self, log_lines: LogLines) -> None:
+        self._log_lines = log_lines
+
+    def __call__(self, *parts: object) -> None:
+        self._log_lines.add("LOG", " ".join(map(str, parts)))
+
+    def debug(self, *parts: object) -> None:
+        self._log_lines.add("DEBUG", " ".join(map(str, parts)))
+
+    def info(self, *parts: object) -> None:
+        self._log_lines.add("INFO", " ".join(map(str, parts)))
+
+    def warn(self, *parts: object) -> None:
+        self._log_lines.add("WARN", " ".join(map(str, parts)))
+
+    def error(self, *parts: object) -> None:
+        self._log_lines.add("ERROR", " ".join(map(str, parts)))
+
+
+class Auth:
+    """``ctx.auth``: who is calling."""
+
+    __slots__ = ("_invocation",)
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+
+    def get_user_identity(self) -> dict[str, Value] | None:
+        """Return the caller's attributes, None for anonymous. Looking makes the result this caller's own."""
+        self._invocation.read_identity = True
+        identity = self._invocation.identity
+        if identity is None:
+            return None
+        attributes = decode_canonical(identity)
+        if not isinstance(attributes, dict):
+            raise msgspec.ValidationError("an identity is an object")
+        return attributes
+
+
+class QueryContext:
+    """The context of a query."""
+
+    __slots__ = ("_invocation", "_random", "auth", "db", "log")
+
+    db: DatabaseReader
+
+    def __init__(self, documents: Documents, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._random: random.Random | None = None
+        self.db = self._database(documents)
+        self.log = Logger(invocation.log_lines)
+        self.auth = Auth(invocation)
+
+    def now(self) -> int:
+        """Return the execution's time in whole milliseconds since the epoch."""
+        self._invocation.read_time = True
+        return self._invocation.now_ns // 1_000_000
+
+    @property
+    def random(self) -> random.Random:
+        """A generator seeded for this execution: a mutation that runs again after a conflict draws new numbers."""
+        # Made when first asked for: seeding a Mersenne Twister takes 10 µs, and few functions draw numbers.
+        if self._random is None:
+            self._random = random.Random(self._invocation.entropy.bytes(SEED_BYTES))  # noqa: S311  # not for secrets
+        return self._random
+
+    def _database(self, documents: Documents) -> DatabaseReader:
+        return DatabaseReader(documents)
+
+
+class MutationContext(QueryContext):
+    """The context of a mutation."""
+
+    __slots__ = ()
+
+    db: DatabaseWriter
+
+    def _database(self, documents: Documents) -> DatabaseWriter:
+        return DatabaseWriter(documents)

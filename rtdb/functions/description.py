@@ -1,0 +1,46 @@
+"""What an app contains, in words that no programming language owns.
+
+A runner makes a description from the code it loaded; the hub, the gateways and a deploy know the app by it alone.
+Validators and the schema are the JSON of data-model §4.1, so that an app written in another language describes itself
+in exactly the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from rtdb.link.frames import FunctionKind
+
+__all__ = ["Description", "FunctionDescription", "decode_description", "encode_description"]
+
+
+class FunctionDescription(msgspec.Struct, frozen=True):
+    """One function: ``path`` is canonical (``folder/module:export``), ``returns`` None when nothing was declared."""
+
+    path: str
+    kind: FunctionKind
+    internal: bool
+    args: dict[str, Any]
+    returns: dict[str, Any] | None
+
+
+class Description(msgspec.Struct, frozen=True):
+    """An app: its functions in the order of their paths, and its schema's JSON (None: no schema)."""
+
+    functions: list[FunctionDescription]
+    schema: dict[str, Any] | None
+
+
+_decoder = msgspec.json.Decoder(Description)
+
+
+def encode_description(description: Description) -> bytes:
+    """Return the description as JSON with sorted keys: equal apps have equal descriptions."""
+    return msgspec.json.encode(description, order="deterministic")
+
+
+def decode_description(data: bytes | str) -> Description:
+    """Read what :func:`encode_description` wrote. Raises ``msgspec.ValidationError`` for anything else."""
+    return _decoder.decode(data)

@@ -1,0 +1,357 @@
+"""The chainable query of ``ctx.db.query(...)``, as the app's author sees it.
+
+::
+
+    ctx.db.query("notifications")
+        .with_index("by_user", lambda q: q.eq("userId", userId))
+        .filter(lambda q: q.eq(q.field("read"), False))
+        .order("desc").take(50)
+
+Chaining only describes; reading starts with the first row asked for. A query object is used once: every chained call
+consumes the one it was called on, and rows can be asked for once (data-model §5.5, whose texts are kept).
+
+It does not know how a query is executed: that is :class:`QueryRunner`, given by the transaction. Filters and ranges
+leave here as plain data, the reference's query JSON with decoded values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, Protocol
+
+from rtdb.errors import DeveloperError
+from rtdb.values.json_codec import decode_canonical, encode
+from rtdb.values.value import SAFE_INTEGER_MAX, UNDEFINED, Undefined, Value
+
+__all__ = ["Expression", "FilterBuilder", "IndexRangeBuilder", "Query", "QueryRunner", "TableQuery"]
+
+Document = dict[str, Any]
+Order = Literal["asc", "desc"]
+RangeOperator = Literal["Eq", "Gt", "Gte", "Lt", "Lte"]
+RangeExpression = tuple[RangeOperator, str, Any]
+"""``(operator, field path, value)``."""
+Operator = tuple[Literal["filter"], dict[str, Any]] | tuple[Literal["limit"], int]
+
+OPERATORS_MAX = 256  # data-model §5.1: the official library has the same bound and text
+
+
+class QueryRunner(Protocol):
+    """Whatever executes a described query; ``index`` None is the whole table in order of creation."""
+
+    def run_query(
+        self,
+        table: str,
+        index: str | None,
+        expressions: list[RangeExpression],
+        order: Order,
+        operators: list[Operator],
+    ) -> Iterator[Document]: ...
+
+
+class Expression:
+    """A node of a filter. Build with ``q.eq``, ``q.field`` and so on; Python's own operators do not apply."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: dict[str, Any]) -> None:
+        self.node = node
+
+    def __bool__(self) -> bool:
+        raise TypeError("A filter expression has no truth value. Use `q.and_(…)`, `q.or_(…)` and `q.not_(…)`.")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("A filter expression cannot be compared with `==`. Use `q.eq(…)`.")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+Operand = Expression | Value | Undefined
+
+
+class FilterBuilder:
+    """The ``q`` of ``.filter(lambda q: …)``. Operands are expressions or plain values."""
+
+    __slots__ = ()
+
+    def field(self, path: str) -> Expression:
+        """The field at a dotted path; absent fields are undefined."""
+        if not isinstance(path, str):
+            raise TypeError(f"`q.field` takes a field path, got {type(path).__name__}")
+        return Expression({"$field": path})
+
+    def eq(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$eq": [_node(left), _node(right)]})
+
+    def neq(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$neq": [_node(left), _node(right)]})
+
+    def lt(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$lt": [_node(left), _node(right)]})
+
+    def lte(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$lte": [_node(left), _node(right)]})
+
+    def gt(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$gt": [_node(left), _node(right)]})
+
+    def gte(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$gte": [_node(left), _node(right)]})
+
+    def add(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$add": [_node(left), _node(right)]})
+
+    def sub(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$sub": [_node(left), _node(right)]})
+
+    def mul(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$mul": [_node(left), _node(right)]})
+
+    def div(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$div": [_node(left), _node(right)]})
+
+    def mod(self, left: Operand, right: Operand) -> Expression:
+        return Expression({"$mod": [_node(left), _node(right)]})
+
+    def neg(self, operand: Operand) -> Expression:
+        return Expression({"$neg": _node(operand)})
+
+    def not_(self, operand: Operand) -> Expression:
+        return Expression({"$not": _node(operand)})
+
+    def and_(self, *operands: Operand) -> Expression:
+        return Expression({"$and": [_node(operand) for operand in operands]})
+
+    def or_(self, *operands: Operand) -> Expression:
+        return Expression({"$or": [_node(operand) for operand in operands]})
+
+
+FILTER_BUILDER = FilterBuilder()  # it holds nothing, so one serves every query
+
+
+def _node(operand: object) -> dict[str, Any]:
+    """Return the node of an operand; a plain value becomes a literal, detached from the caller's object."""
+    kind = type(operand)
+    if kind is Expression:
+        return operand.node  # type: ignore[attr-defined,no-any-return]
+    if operand is None or operand is UNDEFINED or kind is str or kind is bool or kind is float:
+        return {"$literal": operand}
+    if kind is int and -SAFE_INTEGER_MAX <= operand <= SAFE_INTEGER_MAX:  # type: ignore[operator]
+        return {"$literal": float(operand)}  # type: ignore[arg-type]
+    return {"$literal": decode_canonical(encode(operand))}  # type: ignore[arg-type]
+
+
+class IndexRangeBuilder:
+    """The ``q`` of ``.with_index(name, lambda q: …)``: equalities on the first fields, then bounds on the next one."""
+
+    __slots__ = ("_expressions", "_used")
+
+    def __init__(self, expressions: list[RangeExpression]) -> None:
+        self._expressions = expressions
+        self._used = False
+
+    def eq(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
+        return self._add("Eq", field, value)
+
+    def gt(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
+        return self._add("Gt", field, value)
+
+    def gte(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
+        return self._add("Gte", field, value)
+
+    def lt(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
+        return self._add("Lt", field, value)
+
+    def lte(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
+        return self._add("Lte", field, value)
+
+    def expressions(self) -> list[RangeExpression]:
+        """Return what was asked for; the builder is used up."""
+        self._use()
+        return self._expressions
+
+    def _add(self, operator: RangeOperator, field: str, value: Value | Undefined) -> IndexRangeBuilder:
+        self._use()
+        return IndexRangeBuilder([*self._expressions, (operator, field, value)])
+
+    def _use(self) -> None:
+        if self._used:
+            raise DeveloperError(
+                "IndexRangeBuilder has already been used! Chain your method calls like `q => q.eq(...).eq(...)`. "
+                "See https://docs.convex.dev/using/indexes",
+                code="InvalidQuery",
+            )
+        self._used = True
+
+
+FilterFunction = Callable[[FilterBuilder], Operand]
+RangeFunction = Callable[[IndexRangeBuilder], IndexRangeBuilder]
+
+
+class Query:
+    """A described query that can be refined once more or read once."""
+
+    __slots__ = ("_expressions", "_index", "_operators", "_order", "_rows", "_runner", "_state", "_table")
+
+    def __init__(self, runner: QueryRunner, table: str, index: str | None, expressions: list[RangeExpression]) -> None:
+        self._runner = runner
+        self._table = table
+        self._index = index
+        self._expressions = expressions
+        self._order: Order | None = None
+        self._operators: list[Operator] = []
+        self._rows: Iterator[Document] | None = None
+        """Set by the first row asked for."""
+        self._state: Literal["preparing", "executing", "closed", "consumed"] = "preparing"
+        """``closed``: chained with another operator; ``consumed``: every row was given out."""
+
+    def filter(self, predicate: FilterFunction) -> Query:
+        """Keep the rows for which the expression is true."""
+        query = self._take_over()
+        query._add_operator(("filter", _node(predicate(FILTER_BUILDER))))
+        return query
+
+    def order(self, order: Order) -> Query:
+        """Read ``"asc"`` (the default) or ``"desc"`` in the order of the index."""
+        query = self._take_over()
+        if order not in ("asc", "desc"):
+            raise DeveloperError(f'Order must be "asc" or "desc", got {order!r}', code="InvalidQuery")
+        if query._order is not None:
+            raise DeveloperError("Queries may only specify order at most once", code="InvalidQuery")
+        query._order = order
+        return query
+
+    def limit(self, n: float) -> Query:
+        """Stop after ``n`` rows; operators after it see the limited rows."""
+        count = _row_count(n, "limit")
+        query = self._take_over()
+        query._add_operator(("limit", count))
+        return query
+
+    def collect(self) -> list[Document]:
+        """Return all rows."""
+        return list(self)
+
+    def take(self, n: float) -> list[Document]:
+        """Return the first ``n`` rows."""
+        count = _row_count(n, "take")
+        return list(self.limit(count))
+
+    def first(self) -> Document | None:
+        """Return the first row, None when there is none."""
+        rows = self.take(1)
+        return rows[0] if rows else None
+
+    def unique(self) -> Document | None:
+        """Return the only row, None when there is none. Raises when there are several."""
+        table = self._table
+        rows = self.take(2)
+        if len(rows) > 1:
+            ids = ", ".join(row["_id"] for row in rows)
+            raise DeveloperError(
+                f"unique() query returned more than one result from table {table}:\n [{ids}, ...]", code="NotUnique"
+            )
+        return rows[0] if rows else None
+
+    def __iter__(self) -> Iterator[Document]:
+        if self._state == "executing":
+            raise DeveloperError("Iteration can only begin on a query once.", code="InvalidQuery")
+        if self._state != "preparing":
+            raise self._closed_error()
+        self._state = "executing"
+        return self._iterate()
+
+    def _iterate(self) -> Iterator[Document]:
+        yield from self._runner.run_query(
+            self._table, self._index, self._expressions, self._order or "asc", self._operators
+        )
+        self._state = "consumed"
+
+    def _take_over(self) -> Query:
+        """Return a copy to refine, and close this one."""
+        if self._state != "preparing":
+            raise DeveloperError(
+                "A query can only be chained once and can't be chained after iteration begins.", code="InvalidQuery"
+            )
+        self._state = "closed"
+        query = Query(self._runner, self._table, self._index, self._expressions)
+        query._order = self._order
+        query._operators = self._operators
+        return query
+
+    def _add_operator(self, operator: Operator) -> None:
+        if len(self._operators) >= OPERATORS_MAX:
+            raise DeveloperError(
+                f"Can't construct query with more than {OPERATORS_MAX} operators", code="TooManyOperators"
+            )
+        self._operators.append(operator)
+
+    def _closed_error(self) -> DeveloperError:
+        return DeveloperError(
+            "This query is closed and can't emit any more values."
+            if self._state == "consumed"
+            else "This query has been chained with another operator and can't be reused.",
+            code="InvalidQuery",
+        )
+
+
+class TableQuery:
+    """What ``ctx.db.query(table)`` returns: a table that has not been asked anything yet, usable repeatedly."""
+
+    __slots__ = ("_runner", "_table")
+
+    def __init__(self, runner: QueryRunner, table: str) -> None:
+        if not isinstance(table, str):
+            raise TypeError(f"`ctx.db.query` takes the name of a table, got {type(table).__name__}")
+        self._runner = runner
+        self._table = table
+
+    def with_index(self, index: str, index_range: RangeFunction | None = None) -> Query:
+        """Read through an index, optionally only a range of it."""
+        if not isinstance(index, str):
+            raise TypeError(f"`with_index` takes the name of an index, got {type(index).__name__}")
+        if index_range is None:
+            return Query(self._runner, self._table, index, [])
+        built = index_range(IndexRangeBuilder([]))
+        if not isinstance(built, IndexRangeBuilder):
+            raise TypeError(
+                "The range function of `with_index` must return what its builder returned, as in "
+                f'`lambda q: q.eq("field", value)`; it returned {type(built).__name__}'
+            )
+        return Query(self._runner, self._table, index, built.expressions())
+
+    def full_table_scan(self) -> Query:
+        """Read the whole table in order of creation."""
+        return Query(self._runner, self._table, None, [])
+
+    def filter(self, predicate: FilterFunction) -> Query:
+        return self.full_table_scan().filter(predicate)
+
+    def order(self, order: Order) -> Query:
+        return self.full_table_scan().order(order)
+
+    def limit(self, n: float) -> Query:
+        return self.full_table_scan().limit(n)
+
+    def collect(self) -> list[Document]:
+        return self.full_table_scan().collect()
+
+    def take(self, n: float) -> list[Document]:
+        return self.full_table_scan().take(n)
+
+    def first(self) -> Document | None:
+        return self.full_table_scan().first()
+
+    def unique(self) -> Document | None:
+        return self.full_table_scan().unique()
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self.full_table_scan())
+
+
+def _row_count(n: object, method: str) -> int:
+    """Return ``n`` as a count. A number from a client is a float, and 50.0 is a fine count."""
+    if type(n) is int and n >= 0:
+        return n
+    if type(n) is float and n >= 0 and n.is_integer():
+        return int(n)
+    raise TypeError(f"Arg 1 `n` to `{method}` must be a non-negative integer")

@@ -1,0 +1,230 @@
+"""The serial lane: mutations executed one after the other on state that is not durable yet.
+
+One runner executes the lane's queue on the newest snapshot plus an overlay of its own pending writes, so a mutation
+does not wait for the commit of the one before it, and two mutations of the lane never conflict. Their outcomes go to
+the committer in the order they ran; many end in one block.
+
+A lane lives in *epochs*. In one epoch every outcome has seen all earlier ones. When the committer refuses one of them
+(somebody outside the lane wrote into what it had read), everything after it in that epoch is refused as well, and the
+lane begins a new epoch: the runner forgets its pending writes and what has not been answered runs again, in order.
+
+Invariant: at most one attempt of a mutation can commit. A new attempt is dispatched only when the last one can no
+longer be accepted: it was refused, its epoch has failed at the committer, or it never reached the committer.
+
+While the first in the queue has lost ``lane_losses_max`` times, :attr:`SerialLane.holding` asks the hub to keep back
+the outcomes of others; time in the lane is bounded by ``lane_seconds_max``, so that wait is too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from rtdb.config import Limits
+from rtdb.functions.runner_pool import Execution, Runner, RunnerPool
+from rtdb.link import frames
+
+__all__ = ["LaneMutation", "SerialLane"]
+
+AHEAD_MAX = 64
+"""Calls dispatched to the lane's runner without an outcome: what may have to be thrown away when an epoch fails."""
+
+
+class LaneMutation(Protocol):
+    """A mutation as its owner hands it to the lane."""
+
+    call: frames.Call
+    source: str
+    losses: int
+
+    def lane_committed(self, outcome: frames.Outcome, ts: int) -> None:
+        """The outcome (a result or an error of the function) is durable at ``ts``."""
+        ...
+
+    def lane_failed(self, error: frames.ExecutionError) -> None: ...
+
+    def lane_declined(self) -> None:
+        """It is too slow for the lane: run it elsewhere."""
+        ...
+
+
+class _Entry:
+    """A mutation's place in the queue. ``outcome`` is set while its attempt is at the committer."""
+
+    __slots__ = ("attempt", "mutation", "outcome")
+
+    def __init__(self, mutation: LaneMutation) -> None:
+        self.mutation = mutation
+        self.attempt: _Attempt | None = None
+        self.outcome: frames.Outcome | None = None
+
+
+class _Attempt(Execution):
+    """One execution of an entry in one epoch, under a call number of its own."""
+
+    __slots__ = ("_entry", "_lane")
+
+    def __init__(self, lane: SerialLane, entry: _Entry, number: int) -> None:
+        call = msgspec.structs.replace(entry.mutation.call, call=number)
+        super().__init__(call, entry.mutation.source, lane.seconds_max)
+        self._lane = lane
+        self._entry = entry
+
+    def finished(self, outcome: frames.Outcome) -> None:
+        self._lane.attempt_finished(self._entry, outcome)
+
+    def failed(self, error: frames.ExecutionError) -> None:
+        self._lane.attempt_failed(self._entry, error)
+
+
+class SerialLane:
+    """The hub's side of the lane, from position ``seq`` on."""
+
+    def __init__(
+        self,
+        pool: RunnerPool,
+        limits: Limits,
+        seq: int,
+        next_call: Callable[[], int],
+        commit: Callable[[frames.Commit], None],
+    ) -> None:
+        self.seconds_max = limits.lane_seconds_max
+        self._losses_max = limits.lane_losses_max
+        self._pool = pool
+        self._next_call = next_call
+        self._commit = commit
+        self._runner: Runner | None = None
+        self._epoch = 0
+        self._seq = seq
+        self._pending = 0
+        self._entries: deque[_Entry] = deque()
+        """Everything unanswered, in lane order: first what is at the committer, then what runs, then what waits."""
+        self._at_committer: dict[int, _Entry] = {}
+        self._ahead = 0
+        self._waiting: deque[_Entry] = deque()
+        """The tail of ``_entries`` that has not been dispatched in this epoch."""
+        self._restarting = False
+
+    @property
+    def holding(self) -> bool:
+        """Whether others must wait for the head of the lane."""
+        return bool(self._entries) and self._entries[0].mutation.losses >= self._losses_max
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def submit(self, mutation: LaneMutation) -> None:
+        entry = _Entry(mutation)
+        self._entries.append(entry)
+        self._waiting.append(entry)
+        self._dispatch()
+
+    # --- from the pool ------------------------------------------------------------------------------------------------
+
+    def runner_changed(self, runner: Runner | None) -> None:
+        """Another runner has the role, or for now none: begin an epoch once the committer has decided what it has."""
+        self._runner = runner
+        self._restart()
+
+    def attempt_finished(self, entry: _Entry, outcome: frames.Outcome) -> None:
+        self._ahead -= 1
+        assert outcome.lane == self._epoch, "attempts of earlier epochs are marked done"
+        entry.outcome = outcome
+        self._at_committer[outcome.call] = entry
+        # An error was computed on pending state too: it is released only once that state has become durable.
+        self._commit(
+            frames.Commit(
+                call=outcome.call,
+                begin=outcome.seq,
+                lane=self._epoch,
+                pending=outcome.pending,
+                source=entry.mutation.source,
+                reads=outcome.reads,
+                writes=outcome.writes if outcome.error is None else [],
+            )
+        )
+        self._dispatch()
+
+    def attempt_failed(self, entry: _Entry, error: frames.ExecutionError) -> None:
+        """The call ended its runner; the pool brings another."""
+        self._entries.remove(entry)
+        entry.mutation.lane_failed(error)
+
+    # --- from the committer -------------------------------------------------------------------------------------------
+
+    def block_applied(self, block: frames.BlockApplied) -> None:
+        """Take the committer's decisions on this lane's outcomes, and tell the runner what is durable."""
+        if block.seq:
+            self._seq = block.seq
+        self._pending = max(self._pending, block.lane_pending)
+        for call, ts in block.committed:
+            entry = self._at_committer.pop(call, None)
+            if entry is not None:
+                assert entry is self._entries[0], "the lane is committed in order"
+                self._entries.popleft()
+                assert entry.outcome is not None
+                entry.mutation.lane_committed(entry.outcome, ts)
+        for rejection in block.rejections:
+            entry = self._at_committer.pop(rejection.call, None)
+            if entry is not None:
+                self._entries.remove(entry)
+                entry.mutation.lane_failed(rejection.error)
+                self._fail_epoch()
+        for loss in block.losses:
+            entry = self._at_committer.get(loss.call)
+            if entry is not None:
+                entry.mutation.losses += 1
+                self._fail_epoch()
+        if self._restarting and not self._at_committer:
+            self._begin_epoch()
+        elif block.seq and self._runner is not None:
+            self._runner.link.queue(frames.Durable(seq=self._seq, pending=self._pending))
+        self._dispatch()
+
+    # --- epochs -------------------------------------------------------------------------------------------------------
+
+    def _fail_epoch(self) -> None:
+        """An outcome was refused: all that follow it are, or will be. Run everything unanswered again."""
+        self._at_committer.clear()
+        self._restart()
+
+    def _restart(self) -> None:
+        for entry in self._entries:
+            if entry.attempt is not None:
+                entry.attempt.done = True
+                entry.attempt = None
+        self._ahead = 0
+        self._restarting = True
+        if not self._at_committer:
+            self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        self._restarting = False
+        if self._runner is None:
+            self._restarting = True
+            return
+        self._epoch += 1
+        self._runner.lane_epoch = self._epoch
+        self._runner.link.queue(frames.LaneReset(epoch=self._epoch))
+        self._runner.link.queue(frames.Durable(seq=self._seq, pending=self._pending))
+        self._waiting = deque(self._entries)
+        for entry in self._entries:
+            entry.outcome = None
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        if self._runner is None or self._restarting:
+            return
+        waiting = self._waiting
+        while waiting and self._ahead < AHEAD_MAX:
+            entry = waiting.popleft()
+            if self._pool.expected_micros(entry.mutation.source) >= self.seconds_max * 1e6:
+                self._entries.remove(entry)
+                entry.mutation.lane_declined()
+                continue
+            entry.attempt = _Attempt(self, entry, self._next_call())
+            self._ahead += 1
+            self._pool.lane_dispatch(entry.attempt)

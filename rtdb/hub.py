@@ -1,0 +1,321 @@
+"""The hub process: starts the committer, the runners and the gateways, and keeps them going.
+
+Who may end, and what happens then:
+
+============  ========================================================================================================
+a runner      the pool finds another place for its calls and starts a new one (`functions/runner_pool.py`)
+a gateway     its clients reconnect to the other gateways; a new one is started on the same listening socket
+the committer the hub stops with a non-zero exit code, everything with it; ``serve`` starts it again on clean state
+the hub       the kernel kills its children; ``serve`` starts it again
+============  ========================================================================================================
+
+This module knows processes and links; what the messages mean is the business of `application.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+
+import structlog
+import trio
+
+from rtdb.application import Application, Caller
+from rtdb.auth.instance_secret import load_instance_secret
+from rtdb.clock import SystemClock, SystemRandom
+from rtdb.config import Config, decode_config, encode_config
+from rtdb.errors import RtdbError
+from rtdb.functions.bundle import Bundle, store_bundle
+from rtdb.functions.description import decode_description
+from rtdb.functions.runner_pool import RunnerPool
+from rtdb.functions.system_functions import push_arguments
+from rtdb.link import frames
+from rtdb.link.child import become_child, inherited_socket
+from rtdb.link.link import LinkClosed, Message, SocketLink
+from rtdb.link.supervisor import EXIT_CONFIGURATION, Child, start_child
+
+__all__ = ["Hub", "main"]
+
+START_SECONDS_MAX = 60.0
+TICK_SECONDS = 0.25
+GATEWAY_RESTART_SECONDS = 0.2
+
+_log = structlog.get_logger("rtdb.hub")
+
+
+class HubFailure(Exception):
+    """The hub cannot go on; ``code`` is the exit code, the message says why."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _SystemCaller:
+    """Waits for a call the hub makes itself (a deploy)."""
+
+    def __init__(self) -> None:
+        self.done = trio.Event()
+        self.result: bytes | None = None
+        self.error: frames.ExecutionError | None = None
+
+    def answer(self, result: bytes | None, error: frames.ExecutionError | None, log_lines: list[str], ts: int) -> None:
+        self.result, self.error = result, error
+        self.done.set()
+
+
+class Hub:
+    """One server's centre. ``run`` returns when it has been drained; raises HubFailure when it cannot go on."""
+
+    def __init__(self, config: Config, listeners: list[socket.socket]) -> None:
+        self._config = config
+        self._listeners = listeners
+        self._secret = b""
+        self._described = trio.Event()
+        self._description = b""
+        self._refused: frames.ExecutionError | None = None
+        self._gateways: dict[int, Child] = {}
+        self._gateways_ready = 0
+        self._all_ready = trio.Event()
+        self._all_ended = trio.Event()
+        self._bundle: Bundle
+        self._committer_link: SocketLink
+        self._committer: Child
+        self._application: Application
+        self._pool: RunnerPool
+
+    async def run(self) -> None:
+        config = self._config
+        self._secret = load_instance_secret(config.data_dir, SystemRandom())
+        self._bundle = store_bundle(config.functions, config.data_dir)
+        self._committer = start_child("rtdb.transaction.committer")
+        self._committer_link = SocketLink(self._committer.socket, config.limits.frame_bytes_max)
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._start_committer(nursery)
+                with trio.fail_after(START_SECONDS_MAX):
+                    await self._start_runners(nursery)
+                    await self._deploy()
+                for number, listener in enumerate(self._listeners):
+                    nursery.start_soon(self._keep_gateway, number, listener)
+                nursery.start_soon(self._tick)
+                with trio.fail_after(START_SECONDS_MAX):
+                    await self._all_ready.wait()
+                self._announce()
+                with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                    async for _ in signals:
+                        break
+                await self._drain()
+                nursery.cancel_scope.cancel()
+        finally:
+            self._end_committer()
+
+    # --- start --------------------------------------------------------------------------------------------------------
+
+    async def _start_committer(self, nursery: trio.Nursery) -> None:
+        link = self._committer_link
+        link.queue(frames.CommitterStart(config=encode_config(self._config)))
+        link.flush()
+        try:
+            ready, *following = await link.receive()
+        except LinkClosed:
+            # It has said why on standard error; a directory that cannot be used is not cured by starting again.
+            code = self._committer.wait()
+            raise HubFailure("the committer could not open the database", code if code > 0 else 1) from None
+        assert isinstance(ready, frames.CommitterReady)
+        start = frames.RunnerStart(
+            config=encode_config(self._config), bundle=str(self._bundle.directory), deployment=self._bundle.hash
+        )
+        data_file = self._config.data_dir / "db" / "data.mdb"
+        self._pool = RunnerPool(self, start, self._config.limits, data_file)
+        self._application = Application(self._config, SystemClock(), self._pool, link, ready)
+        nursery.start_soon(link.run)
+        nursery.start_soon(self._follow_committer, following)
+
+    async def _start_runners(self, nursery: trio.Nursery) -> None:
+        await nursery.start(self._pool.run)
+        await self._described.wait()
+        if self._refused is not None:
+            raise HubFailure(
+                f"the app cannot be loaded:\n{self._refused.message}\n{self._refused.frames}", EXIT_CONFIGURATION
+            )
+        self._application.use_description(decode_description(self._description))
+
+    async def _deploy(self) -> None:
+        """Make the bundle the active deployment; the same way any mutation takes."""
+        caller = _SystemCaller()
+        self._call(caller, "_system/deployments:push", push_arguments(self._bundle.hash, self._description))
+        await caller.done.wait()
+        if caller.error is not None:
+            raise HubFailure(f"the app cannot be deployed: {caller.error.message}", EXIT_CONFIGURATION)
+
+    def _call(self, caller: Caller, path: str, args: bytes) -> None:
+        request = frames.CallRequest(call=0, kind="mutation", path=path, args=args, identity=None, internal=True)
+        self._application.request(caller, request)
+        self._application.pump()
+
+    def _announce(self) -> None:
+        host, port = self._listeners[0].getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        sys.stdout.write(f"rtdb is ready on http://{shown}:{port}\n")
+        sys.stdout.flush()
+
+    # --- RunnerOwner --------------------------------------------------------------------------------------------------
+
+    def runner_described(self, description: bytes) -> None:
+        self._description = description
+        self._described.set()
+
+    def runner_refused(self, error: frames.ExecutionError) -> None:
+        self._refused = error
+        self._described.set()
+
+    def runner_ended(self) -> None:
+        self._committer_link.queue(frames.ReaderCheck())
+
+    def outcomes_handled(self) -> None:
+        self._application.pump()
+
+    # --- committer ----------------------------------------------------------------------------------------------------
+
+    async def _follow_committer(self, messages: list[Message]) -> None:
+        try:
+            while True:
+                for message in messages:
+                    assert isinstance(message, frames.BlockApplied)
+                    self._application.block_applied(message)
+                self._application.pump()
+                messages = await self._committer_link.receive()
+        except LinkClosed:
+            code = self._committer.wait()
+            raise HubFailure(f"the committer ended (exit code {code})") from None
+
+    def _end_committer(self) -> None:
+        """Closing the link asks the committer to end; what it was sent is committed or not, never half."""
+        self._committer_link.close()
+        self._committer.wait()
+
+    # --- gateways -----------------------------------------------------------------------------------------------------
+
+    async def _keep_gateway(self, number: int, listener: socket.socket) -> None:
+        while True:
+            child = start_child("rtdb.gateway.gateway", [listener.fileno()])
+            link = SocketLink(child.socket, self._config.limits.frame_bytes_max)
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(link.run)
+                    await self._follow_gateway(number, child, link)
+                    nursery.cancel_scope.cancel()
+            finally:
+                self._application.remove_gateway(number)
+                self._gateways.pop(number, None)
+                child.kill()
+                code = child.wait()
+                link.close()
+            if self._application.draining:
+                if not self._gateways:
+                    self._all_ended.set()
+                return
+            _log.warning("gateway ended, starting another", gateway=number, exit_code=code)
+            await trio.sleep(GATEWAY_RESTART_SECONDS)
+
+    async def _follow_gateway(self, number: int, child: Child, link: SocketLink) -> None:
+        seq, ts = self._application.position
+        link.queue(
+            frames.Begun(
+                config=encode_config(self._config),
+                admin_secret=self._secret,
+                seq=seq,
+                ts=ts,
+                deployment=self._bundle.hash,
+            )
+        )
+        self._application.add_gateway(number, link)
+        self._gateways[number] = child
+        self._application.pump()
+        try:
+            while True:
+                for message in await link.receive():
+                    if isinstance(message, frames.Ready):
+                        self._gateway_ready()
+                    else:
+                        self._application.gateway_message(number, message)
+                self._application.pump()
+        except LinkClosed:
+            return
+
+    def _gateway_ready(self) -> None:
+        self._gateways_ready += 1
+        if self._gateways_ready >= len(self._listeners):
+            self._all_ready.set()
+
+    # --- time and end -------------------------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        """Give the application the passing of time: retries that are due, entries nobody watches any more."""
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            self._application.tick()
+
+    async def _drain(self) -> None:
+        """Let the gateways finish: each ends when its sessions are closed and its requests answered."""
+        _log.info("draining")
+        self._application.drain()
+        with trio.move_on_after(self._config.limits.drain_seconds_max):
+            await self._all_ended.wait()
+
+
+def _configure_logging(level: str) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _read_config(sock: socket.socket) -> Config:
+    def exactly(count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            part = sock.recv(count - len(data))
+            if not part:
+                sys.exit(1)
+            data += part
+        return data
+
+    return decode_config(exactly(int.from_bytes(exactly(4), "big")))
+
+
+def main() -> None:
+    """``python -m rtdb.hub LINK PARENT LISTENER…``, started by ``serve``."""
+    descriptor, parent, *listeners = map(int, sys.argv[1:])
+    become_child(parent, "rtdb-hub")
+    config = _read_config(inherited_socket(descriptor))
+    _configure_logging(config.log_level)
+    try:
+        trio.run(Hub(config, [inherited_socket(number) for number in listeners]).run, strict_exception_groups=True)
+    except* HubFailure as failures:
+        failure = _first(failures)
+        print(f"rtdb: {failure}", file=sys.stderr)
+        sys.exit(failure.code)
+    except* RtdbError as errors:
+        print(f"rtdb: {errors.exceptions[0]}", file=sys.stderr)
+        sys.exit(EXIT_CONFIGURATION)
+
+
+def _first(group: BaseExceptionGroup[HubFailure]) -> HubFailure:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, HubFailure)
+    return error
+
+
+if __name__ == "__main__":
+    main()

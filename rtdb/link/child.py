@@ -1,0 +1,44 @@
+"""What every child process does first: tie its life to its parent's.
+
+``PR_SET_PDEATHSIG`` makes the kernel kill the child when the *thread* that started it ends, so children are started
+from the parent's main thread only. Between the start and the call the parent may already be gone; hence the check
+after it. A watchdog thread would not do: it cannot stop a loop inside a C extension such as ``re``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+
+__all__ = ["become_child", "inherited_socket", "limit_memory"]
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+
+
+def become_child(parent_pid: int, name: str) -> None:
+    """Make this process die with ``parent_pid`` and call it ``name`` (at most 15 bytes) in process listings.
+
+    Exits at once when the parent is already gone. Signals a terminal sends do not get here: children are started in a
+    session of their own; SIGTERM and SIGINT keep their default action.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+    if os.getppid() != parent_pid:
+        sys.exit(0)
+
+
+def limit_memory(data_bytes_max: int) -> None:
+    """Limit private memory. ``RLIMIT_DATA`` and not ``RLIMIT_AS``, which would count the database map."""
+    resource.setrlimit(resource.RLIMIT_DATA, (data_bytes_max, data_bytes_max))
+
+
+def inherited_socket(descriptor: int) -> socket.socket:
+    """Return the link's end that the parent passed on."""
+    return socket.socket(fileno=descriptor)

@@ -1,0 +1,389 @@
+"""The messages between hub, committer, runners and gateways.
+
+A frame on the wire is a 4-byte big-endian length followed by one msgpack value: an *array of messages*, so that
+whatever is ready at the same time shares a frame. Messages are tagged arrays (msgspec ``array_like``): small and
+quick to decode.
+
+Two rules keep the hub cheap. Argument and result documents are opaque ``bytes`` of canonical encoded JSON everywhere
+here; and index keys travel as their parts (one ``bytes`` per field), because the invalidator looks prefixes up by
+field.
+
+Positions: ``seq`` is the dense number of a block, ``ts`` the timestamp of its last transaction. A read at position
+``seq`` sees every block up to and including it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+__all__ = [
+    "Answer",
+    "Begun",
+    "BlockApplied",
+    "BlockNotice",
+    "Call",
+    "CallRequest",
+    "Cancel",
+    "Commit",
+    "CommitterReady",
+    "CommitterStart",
+    "Drain",
+    "Durable",
+    "ExecutionError",
+    "FunctionKind",
+    "KeyChange",
+    "LaneReset",
+    "Loss",
+    "Outcome",
+    "ReadRange",
+    "ReaderCheck",
+    "Ready",
+    "Rejection",
+    "RequestKind",
+    "RoundResults",
+    "RunnerReady",
+    "RunnerStart",
+    "SessionRequest",
+    "Stale",
+    "Unwatch",
+    "Watch",
+    "WatchResult",
+    "Write",
+]
+
+FunctionKind = Literal["query", "mutation", "action"]
+RequestKind = Literal["query", "mutation", "action", "any"]
+"""What the caller says the function is; ``any`` is ``/api/function`` and ``/api/run``."""
+
+
+class ReadRange(msgspec.Struct, array_like=True, frozen=True):
+    """A half-open interval ``[start, stop)`` of full index keys in one index.
+
+    All keys that begin with the encoded values ``p`` are ``[p, p + b"\\xff")``: no value's encoding starts with ``ff``,
+    so the interval ends exactly where the prefix does. ``p = b""`` is the whole index.
+    """
+
+    index: int
+    start: bytes
+    stop: bytes
+
+
+class Write(msgspec.Struct, array_like=True, frozen=True):
+    """The new state of one document; ``value`` is its canonical encoded JSON, None a tombstone."""
+
+    table: int
+    id: bytes
+    value: bytes | None
+
+
+class KeyChange(msgspec.Struct, array_like=True, frozen=True):
+    """What one write did to one index. ``old``/``new``: the key's parts (a part per field), None where absent."""
+
+    index: int
+    old: list[bytes] | None
+    new: list[bytes] | None
+
+
+class ExecutionError(msgspec.Struct, array_like=True, frozen=True):
+    """Why a call failed.
+
+    ``message`` is the text after ``Server Error\\n`` (``Uncaught ValueError: …``), ``frames`` the lines
+    ``    at fn (file:line)\\n`` under it. ``data`` is the encoded JSON of a ConvexError's payload, or None when it is
+    not one. ``system`` set means a system outcome (http status and code apply) and not an outcome of the function.
+    """
+
+    code: str
+    message: str
+    frames: str = ""
+    data: bytes | None = None
+    system: int = 0
+    """0, or the HTTP status of a system error."""
+
+
+# --- hub ⇄ runner -----------------------------------------------------------------------------------------------------
+
+
+class SessionRequest(msgspec.Struct, array_like=True, frozen=True):
+    """The idempotency key of a mutation sent over a sync session (sync-protocol §7.3)."""
+
+    session: str
+    request: int
+
+
+class RunnerStart(msgspec.Struct, array_like=True, frozen=True, tag="start"):
+    """First message to a runner: what to open and which code to run."""
+
+    config: bytes
+    bundle: str
+    """Directory that holds the app's modules."""
+    deployment: str
+    """Identifier of the deployment; compared with the one in each snapshot."""
+
+
+class RunnerReady(msgspec.Struct, array_like=True, frozen=True, tag="ready"):
+    """The runner has imported the app; ``description`` is its encoded description, ``error`` why it could not."""
+
+    description: bytes
+    error: ExecutionError | None = None
+
+
+class Call(msgspec.Struct, array_like=True, frozen=True, tag="call"):
+    """Execute one query or mutation.
+
+    ``at``: the position to read at, or None for the newest (a lane runner: newest plus its pending writes). ``kind`` is
+    what the caller expects; ``internal`` lets internal functions be found. ``identity`` is the encoded JSON of the
+    caller's identity attributes, None for anonymous.
+    """
+
+    call: int
+    kind: RequestKind
+    path: str
+    args: bytes
+    identity: bytes | None
+    internal: bool
+    at: int | None
+    session: SessionRequest | None
+    journal: str | None
+
+
+class Outcome(msgspec.Struct, array_like=True, frozen=True, tag="outcome"):
+    """What one execution returned and what it read and wrote. Nothing has happened yet: a mutation takes effect when
+    the committer accepts it.
+
+    ``result`` is encoded JSON; exactly one of ``result`` and ``error`` is set. ``replayed_ts`` is set when the session
+    request had already been committed at that timestamp: the result is the recorded one and there is nothing to commit.
+    ``pending`` is the lane's running number of this mutation, 0 outside the lane.
+    """
+
+    call: int
+    kind: FunctionKind
+    seq: int
+    ts: int
+    reads: list[ReadRange]
+    writes: list[Write]
+    result: bytes | None
+    error: ExecutionError | None
+    log_lines: list[str]
+    read_identity: bool
+    read_time: bool
+    journal: str | None
+    replayed_ts: int | None
+    pending: int
+    micros: int
+    """Wall time of the execution in the runner, microseconds."""
+    lane: int = 0
+    """The lane epoch it ran in, 0 outside the lane."""
+
+
+class Stale(msgspec.Struct, array_like=True, frozen=True, tag="stale"):
+    """The deployment in the snapshot is not the runner's: dispatch the call again on the new code."""
+
+    call: int
+
+
+class Durable(msgspec.Struct, array_like=True, frozen=True, tag="durable"):
+    """To the lane: block ``seq`` is durable and holds every lane outcome through number ``pending``."""
+
+    seq: int
+    pending: int
+
+
+class LaneReset(msgspec.Struct, array_like=True, frozen=True, tag="lane_reset"):
+    """Become the lane, or begin again: forget all pending writes; a new epoch follows (numbers go on counting)."""
+
+    epoch: int
+
+
+# --- hub ⇄ committer --------------------------------------------------------------------------------------------------
+
+
+class Commit(msgspec.Struct, array_like=True, frozen=True, tag="commit"):
+    """A mutation's outcome, to be validated and committed.
+
+    ``begin`` is the seq it read at. ``lane`` is the lane epoch it ran in (0: not in the lane): it has then also seen
+    every earlier outcome of that epoch, in the order they are sent. ``source`` is the function's path.
+    """
+
+    call: int
+    begin: int
+    lane: int
+    pending: int
+    source: str
+    reads: list[ReadRange]
+    writes: list[Write]
+
+
+class ReaderCheck(msgspec.Struct, array_like=True, frozen=True, tag="reader_check"):
+    """A runner ended: free the reader slot it may have left behind, which would go on pinning pages."""
+
+
+class CommitterStart(msgspec.Struct, array_like=True, frozen=True, tag="committer_start"):
+    """First message to the committer."""
+
+    config: bytes
+
+
+class CommitterReady(msgspec.Struct, array_like=True, frozen=True, tag="committer_ready"):
+    """The environment is open and consistent through this position."""
+
+    seq: int
+    ts: int
+
+
+class Loss(msgspec.Struct, array_like=True, frozen=True):
+    """A transaction that was not committed because what it had read was changed.
+
+    ``index`` and ``source`` say where and by whom; ``reason`` is ``conflict``, ``lane`` (an earlier outcome of its lane
+    epoch lost, or the epoch is over) or ``too_old`` (its begin position is no longer covered by the write log).
+    """
+
+    call: int
+    reason: Literal["conflict", "lane", "too_old"]
+    index: int
+    source: str
+    seq: int
+    """The position to run again at, or later."""
+
+
+class Rejection(msgspec.Struct, array_like=True, frozen=True):
+    """A transaction the committer will never accept (quota, malformed)."""
+
+    call: int
+    error: ExecutionError
+
+
+class BlockApplied(msgspec.Struct, array_like=True, frozen=True, tag="block"):
+    """One durable block. ``seq`` 0 marks a message with losses only: no block was written.
+
+    ``committed`` pairs call and commit timestamp, in order. A transaction without writes is answered here too, with the
+    begin position's timestamp. ``lane_pending`` is the highest lane number contained so far.
+    """
+
+    seq: int
+    ts_first: int
+    ts: int
+    committed: list[tuple[int, int]]
+    losses: list[Loss]
+    rejections: list[Rejection]
+    changes: list[KeyChange]
+    lane_pending: int
+    registry_changed: bool
+
+
+# --- hub ⇄ gateway ----------------------------------------------------------------------------------------------------
+
+
+class Begun(msgspec.Struct, array_like=True, frozen=True, tag="begun"):
+    """First message to a gateway: configuration, the secret to verify keys with, and the position to start from."""
+
+    config: bytes
+    admin_secret: bytes
+    seq: int
+    ts: int
+    deployment: str
+
+
+class Ready(msgspec.Struct, array_like=True, frozen=True, tag="gateway_ready"):
+    """The gateway accepts connections on this port."""
+
+    port: int
+
+
+class CallRequest(msgspec.Struct, array_like=True, frozen=True, tag="request"):
+    """Run a function for a client. ``call`` is the gateway's number, echoed in the answer.
+
+    ``at_ts`` asks a query to read at that timestamp instead of the newest. ``cancelled`` calls may still take effect.
+    """
+
+    call: int
+    kind: RequestKind
+    path: str
+    args: bytes
+    identity: bytes | None
+    internal: bool
+    session: SessionRequest | None = None
+    at_ts: int | None = None
+
+
+class Cancel(msgspec.Struct, array_like=True, frozen=True, tag="cancel"):
+    """Nobody waits for this answer any more."""
+
+    call: int
+
+
+class Answer(msgspec.Struct, array_like=True, frozen=True, tag="answer"):
+    """The outcome of a :class:`CallRequest`. ``ts`` is the commit (mutation) or read (query) timestamp."""
+
+    call: int
+    result: bytes | None
+    error: ExecutionError | None
+    log_lines: list[str]
+    ts: int
+
+
+class Watch(msgspec.Struct, array_like=True, frozen=True, tag="watch"):
+    """Keep me told of this query. ``watch`` is the gateway's number; args are canonical encoded JSON.
+
+    A gateway watches a query (path, args, journal, identity) once, however many of its sessions ask for it.
+    """
+
+    watch: int
+    path: str
+    args: bytes
+    identity: bytes | None
+    internal: bool
+    journal: str | None
+
+
+class Unwatch(msgspec.Struct, array_like=True, frozen=True, tag="unwatch"):
+    """The gateway no longer needs this query."""
+
+    watch: int
+
+
+class WatchResult(msgspec.Struct, array_like=True, frozen=True):
+    """A result of a watched query, valid from ``ts`` on. ``dirty_ts`` is the timestamp of the first block known to have
+    invalidated it since (0: none): the value is exact in ``[ts, dirty_ts)``.
+
+    ``unchanged``: the same value, log lines and journal as the last one sent for this watch; the other fields are
+    empty.
+    """
+
+    watch: int
+    ts: int
+    dirty_ts: int
+    unchanged: bool
+    result: bytes | None
+    error: ExecutionError | None
+    log_lines: list[str]
+    journal: str | None
+
+
+class RoundResults(msgspec.Struct, array_like=True, frozen=True, tag="round"):
+    """Results of one round of re-executions, all read at the same position.
+
+    ``running`` are the timestamps of rounds that still have executions under way: a gateway keeps, of every watched
+    query, the version that covers each of them, so that a session that waits for a slow query can move to that round.
+    """
+
+    results: list[WatchResult]
+    running: list[int]
+
+
+class BlockNotice(msgspec.Struct, array_like=True, frozen=True, tag="notice"):
+    """The database moved to ``ts``; ``dirty`` are this gateway's watches that the block at ``ts_first`` invalidated.
+
+    Sent before any :class:`Answer` with a timestamp from that block, and before any result read at or after it.
+    """
+
+    ts_first: int
+    ts: int
+    dirty: list[int]
+
+
+class Drain(msgspec.Struct, array_like=True, frozen=True, tag="drain"):
+    """Take no new work; finish what is under way and exit."""
+
+    reason: str = ""

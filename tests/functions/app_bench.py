@@ -1,0 +1,108 @@
+"""An app from source text, executed over a real committer as a runner would."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from rtdb.config import Limits
+from rtdb.functions.app_loader import App, load_app
+from rtdb.functions.description import encode_description
+from rtdb.functions.executor import execute
+from rtdb.functions.system_functions import push_arguments
+from rtdb.link.frames import BlockApplied, Call, Commit, ExecutionError, Outcome, RequestKind, SessionRequest
+from rtdb.transaction.group_commit import open_committer
+from rtdb.transaction.snapshot import Snapshot, SnapshotCache
+from rtdb.values.json_codec import decode, encode
+from tests.transaction.workbench import ManualClock, SeededRandom, new_config
+
+HEADER = "from rtdb import *\n"
+
+
+def write_app(directory: Path, **modules: str) -> Path:
+    """Write modules from indented source; ``folder__name`` is ``folder/name.py``. Each imports all of rtdb."""
+    for name, source in modules.items():
+        path = directory / (name.replace("__", "/") + ".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(HEADER + textwrap.dedent(source).lstrip("\n"))
+    return directory
+
+
+class AppBench:
+    """Calls functions of an app and commits what its mutations want."""
+
+    def __init__(self, directory: Path, limits: Limits | None = None, **modules: str) -> None:
+        self.directory = directory
+        self.limits = limits or Limits()
+        self.app: App = load_app(write_app(directory / "app", **modules), self.limits)
+        self.clock = ManualClock()
+        self.random = SeededRandom(2)
+        self.committer = open_committer(new_config(directory / "data"), clock=self.clock, random=SeededRandom(3))
+        self.cache = SnapshotCache()
+        self._calls = 0
+        self._pushes = 0
+
+    def execute(
+        self,
+        path: str,
+        args: Any = None,
+        *,
+        kind: RequestKind = "any",
+        internal: bool = False,
+        session: SessionRequest | None = None,
+        identity: bytes | None = None,
+        raw_args: bytes | None = None,
+    ) -> Outcome:
+        """Run one call at the newest position; nothing is committed."""
+        self._calls += 1
+        call = Call(
+            call=self._calls,
+            kind=kind,
+            path=path,
+            args=encode({} if args is None else args) if raw_args is None else raw_args,
+            identity=identity,
+            internal=internal,
+            at=None,
+            session=session,
+            journal=None,
+        )
+        with Snapshot(self.committer.environment, self.cache) as snapshot:
+            return execute(self.app, call, snapshot, limits=self.limits, clock=self.clock, random=self.random)
+
+    def commit(self, outcome: Outcome) -> BlockApplied:
+        """Have the committer decide about an outcome."""
+        commit = Commit(outcome.call, outcome.seq, 0, 0, "test", outcome.reads, outcome.writes)
+        return self.committer.commit([commit])
+
+    def run(self, path: str, args: Any = None, **options: Any) -> Any:
+        """Run a call that must succeed, commit it if it is a mutation, and return the decoded result."""
+        outcome = self.execute(path, args, **options)
+        assert outcome.error is None, outcome.error
+        assert outcome.result is not None
+        if outcome.kind == "mutation" and outcome.replayed_ts is None:
+            block = self.commit(outcome)
+            assert not block.losses
+            assert not block.rejections
+        return decode(outcome.result)
+
+    def error(self, path: str, args: Any = None, **options: Any) -> ExecutionError:
+        """Run a call that must fail and return its error."""
+        outcome = self.execute(path, args, **options)
+        assert outcome.error is not None
+        assert outcome.result is None
+        assert outcome.writes == []
+        return outcome.error
+
+    def push(self, **modules: str) -> Any:
+        """Deploy the app, or another version of it, which is then the one that runs."""
+        self._pushes += 1
+        if modules:
+            self.app = load_app(write_app(self.directory / f"app{self._pushes}", **modules), self.limits)
+        return self.run("_system/deployments:push", raw_args=self.push_arguments(), internal=True)
+
+    def push_arguments(self) -> bytes:
+        return push_arguments(f"bundle{self._pushes}", encode_description(self.app.description))
+
+    def close(self) -> None:
+        self.committer.environment.close()
