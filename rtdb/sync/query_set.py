@@ -1,0 +1,128 @@
+"""The queries of one session: what it watches, what it was last told of each, and where it can go next.
+
+Invariant: what :meth:`QuerySet.changes` names is told to the client in the same transition, because it also marks it as
+told.
+"""
+
+from __future__ import annotations
+
+from rtdb.link.frames import ExecutionError
+from rtdb.sync.commands import Caller
+from rtdb.sync.content import Content
+from rtdb.sync.transition import Modification
+from rtdb.sync.watch_table import Query, Subscriber, Version, Watched, WatchTable, greatest_common_timestamp
+
+__all__ = ["QuerySet"]
+
+
+class SessionQuery:
+    """One entry of the query set.
+
+    ``told`` is the digest of the last result sent, None before the first; ``journal`` what the client gave, then that
+    of the last result sent.
+    """
+
+    __slots__ = ("journal", "told", "watched")
+
+    def __init__(self, watched: Watched) -> None:
+        self.watched = watched
+        self.told: bytes | None = None
+        self.journal = watched.query.journal
+
+
+class QuerySet:
+    """The queries of one session, by the client's ids.
+
+    ``_removed``: ids removed since the last transition, each to be acknowledged in the next.
+    """
+
+    __slots__ = ("_owner", "_queries", "_removed", "_table")
+
+    def __init__(self, table: WatchTable, owner: Subscriber) -> None:
+        self._table = table
+        self._owner = owner
+        self._queries: dict[int, SessionQuery] = {}
+        self._removed: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._queries)
+
+    def __contains__(self, query_id: int) -> bool:
+        return query_id in self._queries
+
+    @property
+    def shared(self) -> bool:
+        """Whether another session may have exactly these queries."""
+        return all(len(entry.watched.subscribers) > 1 for entry in self._queries.values())
+
+    def add(self, query_id: int, query: Query) -> None:
+        """Watch a query under an id that is not in use."""
+        self._insert(query_id, self._table.subscribe(query, self._owner))
+
+    def add_failed(self, query_id: int, query: Query, error: ExecutionError) -> None:
+        """Put an entry whose result is this error and never changes."""
+        self._insert(query_id, self._table.failed(query, error))
+
+    def _insert(self, query_id: int, watched: Watched) -> None:
+        self._queries[query_id] = SessionQuery(watched)
+        self._removed.discard(query_id)
+
+    def remove(self, query_id: int) -> None:
+        """Stop watching; the next transition says so, whether or not there ever was a result."""
+        self._table.unsubscribe(self._queries.pop(query_id).watched, self._owner)
+        self._removed.add(query_id)
+
+    def change_caller(self, caller: Caller) -> None:
+        """Ask every query again for another caller. What was told stays, so that equal answers are not repeated."""
+        for entry in self._queries.values():
+            old = entry.watched
+            if old.number == 0:  # failed without running; who asks makes no difference
+                continue
+            query = Query(old.query.path, old.query.args, caller.attributes, caller.internal, entry.journal)
+            entry.watched = self._table.subscribe(query, self._owner)
+            self._table.unsubscribe(old, self._owner)
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        for entry in self._queries.values():
+            self._table.unsubscribe(entry.watched, self._owner)
+        self._queries.clear()
+        self._removed.clear()
+
+    def target(self, floor: int) -> int | None:
+        """Return the greatest timestamp, at least ``floor``, that the session can be moved to now."""
+        current = self._table.current_ts
+        for entry in self._queries.values():
+            latest = entry.watched.latest
+            if latest is None:
+                return None
+            if latest.dirty_ts:
+                return greatest_common_timestamp([entry.watched for entry in self._queries.values()], floor, current)
+        return current if current >= floor else None
+
+    def changes(self, timestamp: int) -> tuple[Modification, ...]:
+        """Return what to tell the client at a :meth:`target`, in ascending order of id, and mark it as told."""
+        modifications: list[Modification] = []
+        for query_id, entry in self._queries.items():
+            content = _version_at(entry.watched, timestamp).content
+            if content.digest != entry.told:
+                entry.told = content.digest
+                entry.journal = content.journal
+                modifications.append((query_id, content))
+        if self._removed:
+            modifications += [(query_id, None) for query_id in self._removed]
+            self._removed.clear()
+        if len(modifications) > 1:
+            modifications.sort(key=_query_id)
+        return tuple(modifications)
+
+
+def _version_at(watched: Watched, timestamp: int) -> Version:
+    version = watched.newest_at(timestamp)
+    assert version is not None, "a target is covered by every query"
+    assert version.covers(timestamp), "a target is covered by every query"
+    return version
+
+
+def _query_id(modification: tuple[int, Content | None]) -> int:
+    return modification[0]

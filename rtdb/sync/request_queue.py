@@ -1,0 +1,121 @@
+"""The mutations and actions of one session: what waits, what runs, and the words of each answer.
+
+Mutations run one at a time in order of arrival; actions run at once. A request that cannot be run (wrong arguments)
+keeps its place in the order and is answered there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from rtdb.clock import Random
+from rtdb.config import Limits
+from rtdb.errors import RateLimitedError
+from rtdb.link.frames import Answer, ExecutionError, SessionRequest
+from rtdb.sync.commands import Caller, Command, RunFunction, SendText
+from rtdb.sync.function_call import FunctionCall
+from rtdb.sync.messages import (
+    Action,
+    ActionResponse,
+    Mutation,
+    MutationResponse,
+    encode_message,
+    encode_timestamp,
+    function_error_text,
+    request_identifier,
+)
+
+__all__ = ["RequestQueue"]
+
+
+class RequestQueue:
+    """Requests of one session.
+
+    ``session`` is the id that Connect gave; None before. ``_running`` is the mutation under way, None between two.
+    """
+
+    __slots__ = ("_actions_running", "_limits", "_random", "_redact", "_running", "_waiting", "session")
+
+    def __init__(self, limits: Limits, random: Random, *, redact: bool) -> None:
+        self.session: str | None = None
+        self._limits = limits
+        self._random = random
+        self._redact = redact
+        self._waiting: deque[tuple[RunFunction, ExecutionError | None]] = deque()
+        self._running: RunFunction | None = None
+        self._actions_running = 0
+
+    def add_mutation(self, message: Mutation, call: FunctionCall, caller: Caller) -> list[Command]:
+        """Queue a mutation; return what can be done now. Raises ``TooManyConcurrentMutations`` when it is full."""
+        if len(self._waiting) >= self._limits.session_mutations_max:
+            raise RateLimitedError("Too many mutations wait in this session", code="TooManyConcurrentMutations")
+        key = None if self.session is None else SessionRequest(self.session, message.requestId)
+        run = RunFunction("mutation", message.requestId, call.path, call.args, caller.attributes, caller.internal, key)
+        self._waiting.append((run, call.error))
+        return self._run_next()
+
+    def add_action(self, message: Action, call: FunctionCall, caller: Caller) -> list[Command]:
+        """Start an action. Raises ``TooManyInflightActionsForSingleClient`` when too many run."""
+        if self._actions_running >= self._limits.session_actions_max:
+            raise RateLimitedError("Too many actions run in this session", code="TooManyInflightActionsForSingleClient")
+        run = RunFunction("action", message.requestId, call.path, call.args, caller.attributes, caller.internal, None)
+        if call.error is not None:
+            return [self._response(run, _failed(call.error))]
+        self._actions_running += 1
+        return [run]
+
+    def finish(self, run: RunFunction, answer: Answer) -> list[Command]:
+        """Return the response to a request that has ended, and what can be run next."""
+        if run.kind == "action":
+            self._actions_running -= 1
+            return [self._response(run, answer)]
+        assert run is self._running, "mutations of a session run one at a time"
+        self._running = None
+        return [self._response(run, answer), *self._run_next()]
+
+    def clear(self) -> None:
+        """Forget what waits; what runs goes on unheard."""
+        self._waiting.clear()
+
+    def _run_next(self) -> list[Command]:
+        commands: list[Command] = []
+        while self._waiting and self._running is None:
+            run, error = self._waiting.popleft()
+            if error is None:
+                self._running = run
+                commands.append(run)
+            else:
+                commands.append(self._response(run, _failed(error)))
+        return commands
+
+    def _response(self, run: RunFunction, answer: Answer) -> SendText:
+        log_lines = [] if self._redact else answer.log_lines
+        error = answer.error
+        error_data: Raw | msgspec.UnsetType = UNSET
+        if error is None:
+            assert answer.result is not None, "an answer has a result or an error"
+            result = Raw(answer.result)
+        else:
+            text = function_error_text(self._request_identifier(run), error, redact=self._redact)
+            result = Raw(msgspec.json.encode(text))
+            if error.data is not None:
+                error_data = Raw(error.data)
+        response: MutationResponse | ActionResponse
+        if run.kind == "mutation":
+            ts = encode_timestamp(answer.ts) if error is None else None
+            response = MutationResponse(run.request, error is None, result, ts, log_lines, error_data)
+        else:
+            response = ActionResponse(run.request, error is None, result, log_lines, error_data)
+        return SendText(encode_message(response))
+
+    def _request_identifier(self, run: RunFunction) -> str:
+        if self.session is None:
+            return self._random.bytes(8).hex()
+        return request_identifier(self.session, run.request)
+
+
+def _failed(error: ExecutionError) -> Answer:
+    return Answer(0, None, error, [], 0)
