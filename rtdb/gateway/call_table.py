@@ -1,0 +1,86 @@
+"""The calls this gateway has asked the hub to run and not been answered yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from rtdb.link.frames import Answer, CallRequest, Cancel, RequestKind, SessionRequest
+from rtdb.link.link import Link
+
+__all__ = ["CallTable"]
+
+Deliver = Callable[[Answer], None]
+
+
+class CallTable:
+    """Numbers calls, sends them, and hands each answer to who asked.
+
+    Numbers are never used twice, so an answer that comes after its call was cancelled is for nobody and is dropped.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._next_number = 0
+        self._waiting: dict[int, Deliver] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def start(
+        self,
+        kind: RequestKind,
+        path: str,
+        args: bytes,
+        identity: bytes | None,
+        deliver: Deliver,
+        *,
+        internal: bool,
+        session: SessionRequest | None = None,
+        at_ts: int | None = None,
+    ) -> int:
+        """Send a call and return its number; ``deliver`` is called with the answer, once, unless it is cancelled."""
+        self._next_number += 1
+        number = self._next_number
+        self._waiting[number] = deliver
+        self._link.send_nowait(CallRequest(number, kind, path, args, identity, internal, session, at_ts))
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Forget a call and tell the hub. The function may still take effect."""
+        if self._waiting.pop(number, None) is not None:
+            self._link.send_nowait(Cancel(number))
+
+    def answer(self, answer: Answer) -> None:
+        """Hand an answer to who asked for it."""
+        deliver = self._waiting.pop(answer.call, None)
+        if deliver is not None:
+            deliver(answer)
+
+    async def call(
+        self,
+        kind: RequestKind,
+        path: str,
+        args: bytes,
+        identity: bytes | None,
+        *,
+        internal: bool,
+        at_ts: int | None = None,
+    ) -> Answer:
+        """Run a function and wait for its answer. If cancelled, the hub is told."""
+        task = trio.lowlevel.current_task()
+        answered: list[Answer] = []
+
+        def deliver(answer: Answer) -> None:
+            answered.append(answer)
+            trio.lowlevel.reschedule(task)
+
+        number = self.start(kind, path, args, identity, deliver, internal=internal, at_ts=at_ts)
+
+        def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
+            self.cancel(number)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+        return answered[0]

@@ -1,0 +1,315 @@
+"""The gateway process: client sockets and sync sessions on one side, a link to the hub on the other.
+
+::
+
+    hub ── Begun ──▶ configuration, secret, position          ◀── Ready
+    hub ── Answer ──▶ call table ──▶ whoever asked             ◀── CallRequest, Cancel
+    hub ── BlockNotice, RoundResults ──▶ watch table ──▶ sessions   ◀── Watch, Unwatch
+    hub ── Drain ──▶ no new connections, sessions closed, requests finished, then the process ends
+
+Messages of the hub are handled one after the other, each completely, because their order carries meaning: a notice
+comes before any answer of its block, and a session sees the database move in that order.
+
+Invariants: a gateway holds nothing that is not in a client's hands or the hub's, so it may die at any time; when the
+link to the hub ends, it does.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+import trio
+
+from rtdb.auth.admin_key import AdminKeys
+from rtdb.auth.credentials import Credentials, NoAuthProviders
+from rtdb.auth.identity import ANONYMOUS, Identity
+from rtdb.clock import Clock, Random, SystemClock, SystemRandom
+from rtdb.config import Config, Limits, decode_config
+from rtdb.errors import OverloadedError
+from rtdb.gateway.call_table import CallTable
+from rtdb.gateway.framing import FrameCache, tune_socket
+from rtdb.gateway.handshake import shake_hands
+from rtdb.gateway.http_server import HttpServer
+from rtdb.gateway.listener import Listener
+from rtdb.gateway.sessions import Session, Sessions
+from rtdb.gateway.upgrade import Accepted, Refused, refusal
+from rtdb.gateway.websocket import WebSocket
+from rtdb.http.app import HttpApplication
+from rtdb.http.metrics import GatewayMetrics
+from rtdb.link.child import become_child, inherited_socket
+from rtdb.link.frames import (
+    Answer,
+    Begun,
+    BlockNotice,
+    Drain,
+    Ready,
+    RequestKind,
+    RoundResults,
+    SessionRequest,
+)
+from rtdb.link.link import Link, LinkClosed, Message, SocketLink
+from rtdb.sync.commands import VerifyToken
+from rtdb.sync.connection import SyncConnection
+from rtdb.sync.watch_table import WatchTable
+from rtdb.sync.worker import SyncWorker
+
+__all__ = ["Gateway", "main", "run_gateway"]
+
+_log = structlog.get_logger("rtdb.gateway")
+
+
+class Gateway:
+    """One gateway, once the hub has said what it needs to know."""
+
+    def __init__(self, begun: Begun, link: Link, listening: socket.socket, clock: Clock, random: Random) -> None:
+        self.config: Config = decode_config(begun.config)
+        limits = self.config.limits
+        self.metrics = GatewayMetrics()
+        self._link = link
+        self._clock = clock
+        self._random = random
+        self._last_ns = 0
+        self._draining = False
+        redact = self.config.redact_errors
+        self._credentials = Credentials(
+            AdminKeys(self.config.instance_name, begun.admin_secret), NoAuthProviders(redact_errors=redact)
+        )
+        self._calls = CallTable(link)
+        self._watches = WatchTable(current_ts=begun.ts, random=random, redact=redact)
+        self._sessions = Sessions(limits, self.metrics, self.now_ns)
+        self._frames = FrameCache()
+        self._application = HttpApplication(self, self._credentials, self.config, random, self.metrics)
+        self._http_server = HttpServer(self._application, limits)
+        self._listener = Listener(
+            listening, limits, self.metrics, serve_sync=self._serve_sync, serve_http=self._http_server.serve
+        )
+        self._accepting = trio.CancelScope()
+
+    # --- what requests and sessions ask -----------------------------------------------------------
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the Unix epoch, never stepping back."""
+        self._last_ns = max(self._last_ns, self._clock.now_ns())
+        return self._last_ns
+
+    def latest_ts(self) -> int:
+        """The newest timestamp this gateway has heard of."""
+        return self._watches.current_ts
+
+    def is_ready(self) -> bool:
+        """Whether new work is welcome."""
+        return not self._draining
+
+    async def call(
+        self,
+        kind: RequestKind,
+        path: str,
+        args: bytes,
+        identity: bytes | None,
+        *,
+        internal: bool,
+        at_ts: int | None = None,
+    ) -> Answer:
+        """Run a function and wait for its answer."""
+        self.metrics.calls.inc()
+        return await self._calls.call(kind, path, args, identity, internal=internal, at_ts=at_ts)
+
+    def start_call(
+        self,
+        kind: RequestKind,
+        path: str,
+        args: bytes,
+        identity: bytes | None,
+        deliver: Callable[[Answer], None],
+        *,
+        internal: bool,
+        session: SessionRequest | None,
+    ) -> int:
+        """Run a function and hand its answer to ``deliver``; return the call's number."""
+        self.metrics.calls.inc()
+        return self._calls.start(kind, path, args, identity, deliver, internal=internal, session=session)
+
+    def cancel_call(self, number: int) -> None:
+        """Nobody waits for this answer any more."""
+        self._calls.cancel(number)
+
+    async def verify(self, token: VerifyToken) -> Identity:
+        """Find out whose token this is."""
+        if token.token_type == "User":  # noqa: S105 - a kind of token, not one
+            return await self._credentials.verify_user(token.value)
+        return self._credentials.verify_admin(token.value, token.impersonating)
+
+    def send_watches(self) -> None:
+        """Tell the hub what the watch table has gathered for it."""
+        outgoing = self._watches.outgoing
+        if outgoing:
+            for message in outgoing:
+                self._link.send_nowait(message)
+            outgoing.clear()
+
+    # --- the process ------------------------------------------------------------------------------
+
+    async def run(self, messages: list[Message]) -> None:
+        """Serve until drained; ``messages`` came with Begun. Raises :class:`LinkClosed` when the hub is gone."""
+        async with trio.open_nursery() as services:
+            services.start_soon(self._sessions.watch_silence)
+            services.start_soon(self._follow_hub, messages)
+            async with trio.open_nursery() as connections:
+                self._connections = connections
+                self._link.send_nowait(Ready(self._listener.port))
+                with self._accepting:
+                    await self._listener.run(connections)
+                # Only a drain ends accepting; what is open now has this long to finish.
+                connections.cancel_scope.deadline = trio.current_time() + self.config.limits.drain_seconds_max
+                self._listener.abandon_undecided()
+                await self._http_server.finish()
+                await self._sessions.drain()
+            services.cancel_scope.cancel()
+
+    async def _follow_hub(self, messages: list[Message]) -> None:
+        while True:
+            for message in messages:
+                await self._handle(message)
+            messages = await self._link.receive()
+
+    async def _handle(self, message: Message) -> None:
+        match message:
+            case Answer():
+                self._calls.answer(message)
+            case BlockNotice():
+                await self._sessions.advance(self._watches.apply_notice(message))
+                self.send_watches()
+            case RoundResults():
+                self.metrics.rounds.inc()
+                await self._sessions.advance(self._watches.apply_round(message))
+                self.send_watches()
+            case Drain():
+                self._draining = True
+                self._accepting.cancel()
+            case _:
+                raise AssertionError(f"the hub sends a gateway no {type(message).__name__}")
+
+    # --- sync sessions ----------------------------------------------------------------------------
+
+    async def _serve_sync(self, client: socket.socket) -> None:
+        with client:
+            try:
+                tune_socket(client, self.config.limits)
+                accepted = await shake_hands(client, self.config.limits, self._refusal)
+                if accepted is not None:
+                    _log.debug("session opened", client=accepted.client.name, version=accepted.client.text)
+                    await self._run_session(client, accepted)
+            except (OSError, trio.ClosedResourceError):
+                # The peer is gone in the middle of something.
+                return
+            except Exception:
+                # The boundary of one connection: whatever it is, it must end this session and no other.
+                _log.exception("a sync session failed")
+
+    def _refusal(self) -> Refused | None:
+        """Return what to tell a client that would like a session now; None when it may have one."""
+        if self._draining:
+            return refusal(OverloadedError("This server is shutting down.", code="ServerShuttingDown"))
+        if len(self._sessions) >= self.config.limits.sessions_max:
+            self.metrics.connections_refused.inc()
+            return refusal(OverloadedError("This server holds as many sessions as it can.", code="TooManySessions"))
+        return None
+
+    async def _run_session(self, client: socket.socket, accepted: Accepted) -> None:
+        limits = self.config.limits
+        now_ns = self.now_ns()
+        async with trio.open_nursery() as nursery:
+            websocket = WebSocket(
+                client,
+                accepted.trailing,
+                cache=self._frames,
+                limits=limits,
+                metrics=self.metrics,
+                nursery=nursery,
+            )
+            connection = SyncConnection(
+                self._watches, anonymous=ANONYMOUS, limits=limits, random=self._random, now_ns=now_ns
+            )
+            worker = SyncWorker(connection, websocket, self, nursery)
+            session = Session(worker, websocket, now_ns)
+            self._sessions.add(session)
+            try:
+                await websocket.run(worker)
+            finally:
+                self._sessions.remove(session)
+                worker.socket_closed()
+                nursery.cancel_scope.cancel()
+
+
+async def run_gateway(
+    link: Link,
+    listening: socket.socket,
+    clock: Clock,
+    random: Random,
+    *,
+    configure_logging: Callable[[str], None] | None = None,
+) -> None:
+    """Run a gateway on a link until it is drained. Raises :class:`LinkClosed` when the hub is gone."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.run)
+        begun, *following = await link.receive()
+        assert isinstance(begun, Begun), "the hub begins with Begun"
+        gateway = Gateway(begun, link, listening, clock, random)
+        if configure_logging is not None:
+            configure_logging(gateway.config.log_level)
+        await gateway.run(following)
+        nursery.cancel_scope.cancel()
+
+
+def _configure_logging(level: str) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Be the gateway process: ``arguments`` are the descriptors of the link, the parent, and the listening socket."""
+    link_descriptor, parent, listening_descriptor = map(int, arguments)
+    become_child(parent, "rtdb-gateway")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        # Every client is a descriptor.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    link = SocketLink(inherited_socket(link_descriptor), Limits().frame_bytes_max)
+    listening = inherited_socket(listening_descriptor)
+    try:
+        trio.run(
+            partial(
+                run_gateway,
+                link,
+                listening,
+                SystemClock(),
+                SystemRandom(),
+                configure_logging=_configure_logging,
+            )
+        )
+    except ExceptionGroup as errors:
+        lost, others = errors.split(LinkClosed)
+        if others is not None:
+            raise others from None
+        assert lost is not None
+        _log.warning("the link to the hub has ended")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

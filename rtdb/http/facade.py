@@ -1,0 +1,40 @@
+"""What HTTP requests and sync sessions ask of the gateway they live in.
+
+A contract: :mod:`rtdb.gateway.gateway` implements it over the link to the hub, tests with a few lines.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rtdb.link.frames import Answer, RequestKind
+
+__all__ = ["Facade"]
+
+
+class Facade(Protocol):
+    """Functions are called through this."""
+
+    async def call(
+        self,
+        kind: RequestKind,
+        path: str,
+        args: bytes,
+        identity: bytes | None,
+        *,
+        internal: bool,
+        at_ts: int | None = None,
+    ) -> Answer:
+        """Run a function and return its answer.
+
+        If cancelled, the hub is told that nobody waits; a mutation may still take effect.
+        """
+        ...
+
+    def latest_ts(self) -> int:
+        """The newest timestamp this gateway has heard of."""
+        ...
+
+    def is_ready(self) -> bool:
+        """Whether new work is welcome: the hub is there and nothing is being shut down."""
+        ...

@@ -1,0 +1,268 @@
+"""The routes that call functions (http-api §2, §4).
+
+What the function does, its failures included, is an *outcome* and answers 200; only a request that never became a
+call, or a server that could not run it, answers otherwise. Arguments and results pass as encoded bytes: nothing here
+decodes a document, and a result is spliced into its envelope.
+
+A format that does not exist is refused before anything runs, so that no mutation commits behind a 400.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+import trio
+
+from rtdb.auth.credentials import Credentials
+from rtdb.auth.identity import Identity
+from rtdb.auth.permission import require_call_permitted
+from rtdb.config import Config
+from rtdb.errors import BadRequestError, ForbiddenError, InternalError, RtdbError
+from rtdb.http.error_response import HttpResponse, json_response, system_error_response
+from rtdb.http.facade import Facade
+from rtdb.http.request import HttpRequest, decode_body, read_body
+from rtdb.http.result_format import ResultFormat, choose_format
+from rtdb.link.frames import Answer, ExecutionError, RequestKind
+from rtdb.sync.messages import ProtocolError, decode_timestamp, encode_timestamp, function_error_text
+from rtdb.values.function_path import parse_function_path
+
+__all__ = ["FunctionRoutes", "Route"]
+
+Route = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+PATHS_CACHED = 4096
+PATH_CHARACTERS_MAX = 1024
+"""Longer than any file system takes; what is longer is not looked at, let alone kept."""
+BATCH_QUERIES_MAX = 1024
+"""As many as one request may hold; a page of a large app asks for tens."""
+
+
+class CallBody(msgspec.Struct):
+    path: str
+    args: msgspec.Raw
+    format: str | None = None
+
+
+class CallAtBody(msgspec.Struct):
+    path: str
+    args: msgspec.Raw
+    ts: str
+    format: str | None = None
+
+
+class AnyCallBody(CallBody):
+    componentPath: str | None = None
+
+
+class BatchBody(msgspec.Struct):
+    queries: list[CallBody]
+
+
+class RunBody(msgspec.Struct):
+    args: msgspec.Raw
+    format: str | None = None
+
+
+_call_decoder = msgspec.json.Decoder(CallBody)
+_call_at_decoder = msgspec.json.Decoder(CallAtBody)
+_any_call_decoder = msgspec.json.Decoder(AnyCallBody)
+_batch_decoder = msgspec.json.Decoder(BatchBody)
+_run_decoder = msgspec.json.Decoder(RunBody)
+_positional_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_encode_json = msgspec.json.Encoder().encode
+
+
+def _canonical_path(text: str) -> str:
+    if len(text) > PATH_CHARACTERS_MAX:
+        raise _bad_path(text, f"It is longer than {PATH_CHARACTERS_MAX} characters.")
+    return _parse_path(text)
+
+
+@lru_cache(maxsize=PATHS_CACHED)
+def _parse_path(text: str) -> str:
+    try:
+        return str(parse_function_path(text))
+    except RtdbError as error:
+        raise _bad_path(text, error.message) from error
+
+
+def _bad_path(text: str, detail: str) -> BadRequestError:
+    return BadRequestError(
+        f"{text[:200]} is not a valid path to a Convex function. {detail[:400]}",
+        code="BadConvexFunctionIdentifier",
+    )
+
+
+def _named_arguments(args: msgspec.Raw) -> bytes:
+    """Return the encoded object of arguments; a list of one is that one, an empty list no arguments.
+
+    Anything else travels as it is: what runs the function knows how to complain.
+    """
+    data = bytes(args)
+    if not data.startswith(b"["):
+        return data
+    elements = _positional_decoder.decode(data)
+    if len(elements) > 1:
+        return data
+    return bytes(elements[0]) if elements else b"{}"
+
+
+class FunctionRoutes:
+    """Calls functions for HTTP clients."""
+
+    def __init__(self, facade: Facade, credentials: Credentials, config: Config) -> None:
+        self._facade = facade
+        self._credentials = credentials
+        self._redact = config.redact_errors
+        self._body_bytes_max = config.limits.http_body_bytes_max
+
+    def routes(self) -> dict[tuple[str, str], Route]:
+        """Return the routes of fixed paths by method and path."""
+        return {
+            ("POST", "/api/mutation"): self.mutation,
+            ("POST", "/api/query"): self.query,
+            ("POST", "/api/action"): self.action,
+            ("GET", "/api/query"): self.query_by_get,
+            ("POST", "/api/query_ts"): self.query_ts,
+            ("POST", "/api/query_at_ts"): self.query_at_ts,
+            ("POST", "/api/query_batch"): self.query_batch,
+            ("POST", "/api/function"): self.function,
+        }
+
+    async def mutation(self, request: HttpRequest) -> HttpResponse:
+        return await self._call("mutation", request)
+
+    async def query(self, request: HttpRequest) -> HttpResponse:
+        return await self._call("query", request)
+
+    async def action(self, request: HttpRequest) -> HttpResponse:
+        return await self._call("action", request)
+
+    async def _call(self, kind: RequestKind, request: HttpRequest) -> HttpResponse:
+        identity = await self._identify(request)
+        body = decode_body(_call_decoder, await read_body(request, self._body_bytes_max))
+        write = choose_format(body.format, request.client)
+        return await self._run(request, kind, body.path, body.args, identity, write)
+
+    async def query_by_get(self, request: HttpRequest) -> HttpResponse:
+        identity = await self._identify(request)
+        parameters = parse_qs(request.query_string.decode("latin-1"), keep_blank_values=True)
+        path, args = parameters.get("path"), parameters.get("args")
+        if not path or not args:
+            raise BadRequestError("The parameters `path` and `args` are required", code="BadQueryArgs")
+        write = choose_format(parameters.get("format", [None])[0], request.client)
+        try:
+            raw = msgspec.json.decode(args[0], type=msgspec.Raw)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            raise BadRequestError(f"The parameter `args` is not JSON: {error}", code="BadQueryArgs") from error
+        return await self._run(request, "query", path[0], raw, identity, write)
+
+    async def query_ts(self, request: HttpRequest) -> HttpResponse:
+        return json_response(_encode_json({"ts": encode_timestamp(self._facade.latest_ts())}))
+
+    async def query_at_ts(self, request: HttpRequest) -> HttpResponse:
+        identity = await self._identify(request)
+        body = decode_body(_call_at_decoder, await read_body(request, self._body_bytes_max))
+        write = choose_format(body.format, request.client)
+        try:
+            at_ts = decode_timestamp(body.ts)
+        except ProtocolError as error:
+            raise InternalError(f"not a timestamp: {body.ts[:40]!r}") from error
+        if at_ts > self._facade.latest_ts():
+            raise InternalError("a timestamp in the future")
+        return await self._run(request, "query", body.path, body.args, identity, write, at_ts=at_ts)
+
+    async def query_batch(self, request: HttpRequest) -> HttpResponse:
+        identity = await self._identify(request)
+        batch = decode_body(_batch_decoder, await read_body(request, self._body_bytes_max)).queries
+        if len(batch) > BATCH_QUERIES_MAX:
+            raise BadRequestError(f"At most {BATCH_QUERIES_MAX} queries fit one request", code="BadJsonBody")
+        formats = [choose_format(body.format, request.client) for body in batch]
+        paths = [_canonical_path(body.path) for body in batch]
+        at_ts = self._facade.latest_ts()
+        answers: list[Answer | None] = [None] * len(batch)
+
+        async def run(place: int) -> None:
+            answers[place] = await self._ask("query", paths[place], batch[place].args, identity, at_ts=at_ts)
+
+        async with trio.open_nursery() as nursery:
+            for place in range(len(batch)):
+                nursery.start_soon(run, place)
+        envelopes: list[bytes] = []
+        for answer, write in zip(answers, formats, strict=True):
+            assert answer is not None
+            if answer.error is not None and answer.error.system:
+                return system_error_response(answer.error)
+            envelopes.append(self._envelope(request, answer, write))
+        return json_response(b'{"results":[' + b",".join(envelopes) + b"]}")
+
+    async def function(self, request: HttpRequest) -> HttpResponse:
+        identity = await self._identify(request)
+        identity.require_admin()
+        body = decode_body(_any_call_decoder, await read_body(request, self._body_bytes_max))
+        write = choose_format(body.format, request.client)
+        if body.componentPath:
+            missing = ExecutionError(
+                code="ComponentPathNotFound", message=f"Component path '{body.componentPath[:200]}' not found"
+            )
+            return json_response(self._envelope(request, Answer(0, None, missing, [], 0), write))
+        return await self._run(request, "any", body.path, body.args, identity, write)
+
+    async def run_by_path(self, request: HttpRequest, path: str) -> HttpResponse:
+        """Answer ``/api/run/<path>``; ``path`` is what follows, still percent-encoded."""
+        identity = await self._identify(request)
+        segments = [unquote(segment) for segment in path.split("/")]
+        if len(segments) < 2:
+            raise BadRequestError("Missing function identifier in the path", code="MissingIdentifier")
+        body = decode_body(_run_decoder, await read_body(request, self._body_bytes_max))
+        write = choose_format(body.format or "json", request.client)
+        name = "/".join(segments[:-1]) + ":" + segments[-1]
+        return await self._run(request, "any", name, body.args, identity, write)
+
+    async def _identify(self, request: HttpRequest) -> Identity:
+        return await self._credentials.identify(request.headers.authorization, request.query_string)
+
+    async def _run(
+        self,
+        request: HttpRequest,
+        kind: RequestKind,
+        path: str,
+        args: msgspec.Raw,
+        identity: Identity,
+        write: ResultFormat,
+        at_ts: int | None = None,
+    ) -> HttpResponse:
+        answer = await self._ask(kind, _canonical_path(path), args, identity, at_ts=at_ts)
+        if answer.error is not None and answer.error.system:
+            return system_error_response(answer.error)
+        return json_response(self._envelope(request, answer, write))
+
+    async def _ask(
+        self, kind: RequestKind, path: str, args: msgspec.Raw, identity: Identity, *, at_ts: int | None
+    ) -> Answer:
+        try:
+            require_call_permitted(identity, kind, path)
+        except ForbiddenError as error:
+            if kind not in {"query", "mutation"}:
+                raise
+            return Answer(0, None, ExecutionError(error.code, error.message), [], 0)
+        # Acting as a user passes the check of /api/function but does not make internal functions visible there.
+        internal = identity.is_admin if kind == "any" else identity.internal
+        return await self._facade.call(
+            kind, path, _named_arguments(args), identity.attributes, internal=internal, at_ts=at_ts
+        )
+
+    def _envelope(self, request: HttpRequest, answer: Answer, write: ResultFormat) -> bytes:
+        error = answer.error
+        log_lines = b""
+        if answer.log_lines and not self._redact:
+            log_lines = b',"logLines":' + _encode_json(answer.log_lines)
+        if error is None:
+            assert answer.result is not None, "an answer holds a result or an error"
+            return b'{"status":"success","value":' + write(answer.result) + log_lines + b"}"
+        text = function_error_text(request.request_id(), error, redact=self._redact)
+        data = b"" if error.data is None else b',"errorData":' + write(error.data)
+        return b'{"status":"error","errorMessage":' + _encode_json(text) + data + log_lines + b"}"
