@@ -1,0 +1,37 @@
+"""Who is online, and what they are looking at."""
+
+from rtdb import internal_mutation, mutation, query, v
+
+ONLINE_MILLISECONDS = 60_000
+FORGOTTEN_MILLISECONDS = 3_600_000
+
+
+@mutation(args={"userId": v.string(), "organizationId": v.string(), "currentPage": v.string()})
+def heartbeat(ctx, userId, organizationId, currentPage):
+    """Keep a member online. Clients call this every half a minute, and when the page changes."""
+    seen = {"lastSeen": ctx.now(), "currentPage": currentPage}
+    existing = ctx.db.query("presence").with_index("by_user", lambda q: q.eq("userId", userId)).unique()
+    if existing:
+        ctx.db.patch(existing["_id"], seen)
+    else:
+        ctx.db.insert("presence", {"userId": userId, "organizationId": organizationId, **seen})
+
+
+@query(args={"organizationId": v.string()}, name="getOnlineUsers")
+def get_online_users(ctx, organizationId):
+    """The members of an organization who were seen within the last minute."""
+    oldest = ctx.now() - ONLINE_MILLISECONDS
+    return (
+        ctx.db.query("presence")
+        .with_index("by_org", lambda q: q.eq("organizationId", organizationId))
+        .filter(lambda q: q.gt(q.field("lastSeen"), oldest))
+        .collect()
+    )
+
+
+@internal_mutation
+def cleanup(ctx):
+    """Forget whoever has been away for an hour. Only the server itself and administrators can call this."""
+    oldest = ctx.now() - FORGOTTEN_MILLISECONDS
+    for record in ctx.db.query("presence").filter(lambda q: q.lt(q.field("lastSeen"), oldest)).collect():
+        ctx.db.delete(record["_id"])

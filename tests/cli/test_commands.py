@@ -1,0 +1,144 @@
+"""Commands that need no running server, and what they say when something is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from rtdb.auth.admin_key import AdminKeys
+from rtdb.auth.instance_secret import load_instance_secret
+from rtdb.cli.main import app
+from rtdb.clock import SystemRandom
+from rtdb.config import Limits
+from rtdb.storage.environment import lock_data_dir, open_environment
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a developer has set in the shell is not what is tested here."""
+    for name in ("RTDB_DATA_DIR", "RTDB_CONFIG", "RTDB_URL", "RTDB_ADMIN_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_a_command_the_help_lists_them_all() -> None:
+    shown = invoke().output
+    for name in ("serve", "run", "check", "admin-key", "version"):
+        assert f"│ {name} " in shown
+
+
+def test_version_names_both_versions() -> None:
+    assert invoke("version").output.startswith("rtdb 0.")
+
+
+def test_serve_names_every_setting_that_is_wrong() -> None:
+    result = invoke("serve", "--port", "http", "--log-level", "loud", "--data-dir", "data")
+    assert result.exit_code == 78
+    assert "these settings cannot be used" in result.stderr
+    assert "port: 'http' (from --port) is not a whole number" in result.stderr
+
+
+def test_serve_refuses_a_data_directory_that_is_in_use(tmp_path: Path) -> None:
+    with lock_data_dir(tmp_path):
+        result = invoke("serve", "--data-dir", str(tmp_path))
+    assert result.exit_code == 78
+    assert f"Another server is using {tmp_path}" in result.stderr
+
+
+def test_an_issued_key_opens_the_instance(tmp_path: Path) -> None:
+    secret = load_instance_secret(tmp_path, SystemRandom())
+    result = invoke("admin-key", "--data-dir", str(tmp_path), "--instance-name", "shop")
+    assert not AdminKeys("shop", secret).verify(result.stdout.strip()).read_only
+    result = invoke("admin-key", "--data-dir", str(tmp_path), "--instance-name", "shop", "--read-only")
+    assert AdminKeys("shop", secret).verify(result.stdout.strip()).read_only
+
+
+def test_no_key_is_issued_for_a_directory_that_never_had_a_server(tmp_path: Path) -> None:
+    result = invoke("admin-key", "--data-dir", str(tmp_path))
+    assert result.exit_code == 1
+    assert "has no instance secret yet" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_says_that_an_empty_database_is_in_order(tmp_path: Path) -> None:
+    open_environment(tmp_path, readonly=False, limits=Limits()).close()
+    result = invoke("check", "--data-dir", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "is in order" in result.stdout
+
+
+def test_check_of_a_directory_without_a_database_fails(tmp_path: Path) -> None:
+    result = invoke("check", "--data-dir", str(tmp_path / "nowhere"))
+    assert result.exit_code == 1
+    assert "nowhere" in result.stderr
+
+
+def test_run_asks_for_arguments_by_name() -> None:
+    assert "the arguments are not JSON" in invoke("run", "a:b", "{").stderr
+    assert "write them by name" in invoke("run", "a:b", "[1]").stderr
+
+
+def test_run_says_where_it_found_no_server() -> None:
+    result = invoke("run", "a:b", "--url", "http://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "no answer from http://127.0.0.1:1" in result.stderr
+
+
+class FakeServer:
+    """Answers in the server's place and remembers what it was asked."""
+
+    def __init__(self, status: int, answer: Any) -> None:
+        self.response = httpx.Response(status, json=answer)
+        self.asked: dict[str, Any] = {}
+
+    def post(self, url: str, **options: Any) -> httpx.Response:
+        self.asked = {"url": url, **options}
+        return self.response
+
+
+def test_anyone_calls_public_functions_by_their_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(200, {"status": "success", "value": {"n": 1}, "logLines": ["[LOG] 'hi'"]})
+    monkeypatch.setattr(httpx, "post", server.post)
+    result = invoke("run", "dir/messages:list", '{"a": 1}')
+    assert server.asked["url"] == "http://127.0.0.1:3210/api/run/dir/messages/list"
+    assert server.asked["json"] == {"args": {"a": 1}, "format": "json"}
+    assert result.stdout == '{\n  "n": 1\n}\n'
+    assert result.stderr == "[LOG] 'hi'\n"
+
+
+def test_an_administrator_calls_any_function(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    server = FakeServer(200, {"status": "success", "value": None, "logLines": []})
+    monkeypatch.setattr(httpx, "post", server.post)
+    (tmp_path / "key").write_text("rtdb|01ab\n")
+    assert invoke("run", "jobs:clean", "--admin-key-file", str(tmp_path / "key")).exit_code == 0
+    assert server.asked["url"] == "http://127.0.0.1:3210/api/function"
+    assert server.asked["headers"] == {"Authorization": "Convex rtdb|01ab"}
+    assert server.asked["json"]["path"] == "jobs:clean"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "expected"),
+    [
+        (
+            200,
+            {"status": "error", "errorMessage": "Uncaught ValueError: [no]"},
+            "a:b failed: Uncaught ValueError: [no]",
+        ),
+        (403, {"code": "BadDeployKey", "message": "Not this key"}, "refused the call (403): Not this key"),
+        (502, "bad gateway", "refused the call (502): bad gateway"),
+    ],
+)
+def test_run_reports_why_a_call_failed(
+    monkeypatch: pytest.MonkeyPatch, status: int, answer: Any, expected: str
+) -> None:
+    monkeypatch.setattr(httpx, "post", FakeServer(status, answer).post)
+    result = invoke("run", "a:b")
+    assert result.exit_code == 1
+    assert expected in result.stderr

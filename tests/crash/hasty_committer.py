@@ -1,0 +1,24 @@
+"""A committer that answers before its block is durable: the fault that the crash test must be able to see."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from rtdb.link.child import become_child, inherited_socket
+from rtdb.link.frames import Commit
+from rtdb.link.link import BlockingLink
+from rtdb.transaction.committer import CommitterLoop, run
+
+
+class HastyLoop(CommitterLoop):
+    def _commit(self, group: list[Commit]) -> None:
+        with self._committer.writing() as txn:
+            self._link.send([self._committer.decide(txn, group)])
+            # A slow disk, so that the fault shows in every round and not in one of a thousand.
+            time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    become_child(int(sys.argv[2]), "hasty-committer")
+    sys.exit(run(BlockingLink(inherited_socket(int(sys.argv[1])), 1 << 30), HastyLoop))

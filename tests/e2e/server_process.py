@@ -1,0 +1,157 @@
+"""The real server as a process: started as an operator starts it, watched from outside, killed without mercy."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+__all__ = ["REPOSITORY", "ServerProcess"]
+
+REPOSITORY = Path(__file__).parents[2]
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 30.0
+POLL_SECONDS = 0.01
+URL = re.compile(r"https?://\S+:\d+")
+
+
+class ServerProcess:
+    """A server on a data directory of its own. ``start`` again after ``stop`` or ``kill`` keeps the port.
+
+    Use it as a context manager: entering starts it, leaving kills whatever is left of it.
+    """
+
+    def __init__(self, data_dir: Path, functions: Path | None = None, arguments: Sequence[str] = ()) -> None:
+        self.data_dir = data_dir
+        self.log_path = data_dir.parent / f"{data_dir.name}.log"
+        self.url = ""
+        self._functions = functions
+        self._arguments = list(arguments)
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._seen: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the server was never started"
+        return self._process.pid
+
+    @property
+    def admin_key(self) -> str:
+        return (self.data_dir / "admin.key").read_text(encoding="ascii").strip()
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
+
+    def start(self) -> Self:
+        """Start the server and wait until it says that it is ready."""
+        printed_before = len(self.log)
+        command = [
+            sys.executable,
+            str(REPOSITORY / "server.py"),
+            "--data-dir",
+            str(self.data_dir),
+            "--port",
+            str(self._port),
+            "--no-redact-errors",
+            *(["--functions", str(self._functions)] if self._functions is not None else []),
+            *self._arguments,
+        ]
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY, start_new_session=True
+            )
+        deadline = time.monotonic() + START_SECONDS_MAX
+        self._wait(lambda: URL.search(self.log, printed_before) is not None, deadline, "did not print its URL")
+        found = URL.search(self.log, printed_before)
+        assert found is not None
+        self.url = found[0]
+        self._port = int(self.url.rsplit(":", 1)[1])
+        self._wait(self.is_ready, deadline, "did not become ready")
+        return self
+
+    def is_ready(self) -> bool:
+        """Whether a client would be served now."""
+        try:
+            return httpx.get(self.url + "/readyz", timeout=1.0).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self) -> int:
+        """Ask the server to end and return its exit code."""
+        assert self._process is not None
+        self.descendants()
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(timeout=STOP_SECONDS_MAX)
+        self._wait_gone()
+        return code
+
+    def kill(self) -> None:
+        """Kill the outermost process as ``kill -9`` does, and wait until nothing of the server is left."""
+        if self._process is None:
+            return
+        self.descendants()
+        self._process.kill()
+        self._process.wait()
+        self._wait_gone()
+
+    def descendants(self) -> dict[int, str]:
+        """Return the processes below the server, by pid, with the names they gave themselves (``rtdb-committer``)."""
+        parents: dict[int, int] = {}
+        names: dict[int, str] = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                text = stat.read_text()
+            except OSError:
+                continue  # it ended while we were looking
+            name = text[text.index("(") + 1 : text.rindex(")")]
+            state, parent = text[text.rindex(")") + 2 :].split()[:2]
+            if state != "Z":
+                pid = int(stat.parent.name)
+                parents[pid], names[pid] = int(parent), name
+        found: dict[int, str] = {}
+        generation = {self.pid}
+        while generation:
+            generation = {pid for pid, parent in parents.items() if parent in generation}
+            found |= {pid: names[pid] for pid in generation}
+        self._seen |= found.keys()
+        return found
+
+    def _wait_gone(self) -> None:
+        deadline = time.monotonic() + STOP_SECONDS_MAX
+        self._wait(lambda: not any(_is_ours(pid) for pid in self._seen), deadline, "left processes behind")
+        self._seen.clear()
+
+    def _wait(self, holds: Callable[[], bool], deadline: float, complaint: str) -> None:
+        while not holds():
+            assert self._process is not None
+            code = self._process.poll()
+            if time.monotonic() > deadline or (code is not None and complaint.startswith("did not")):
+                raise AssertionError(f"the server {complaint} (exit code {code}); it wrote:\n{self.log}")
+            time.sleep(POLL_SECONDS)
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether ``pid`` still lives and is a process of the server's, not a later one that got the same number."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z" and b"rtdb" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
