@@ -1,0 +1,8 @@
+from rtdb import define_schema, define_table, v
+
+schema = define_schema(
+    {
+        "accounts": define_table({"number": v.number(), "balance": v.number()}).index("by_number", ["number"]),
+        "messages": define_table({"channel": v.string(), "body": v.string()}).index("by_channel", ["channel"]),
+    }
+)
