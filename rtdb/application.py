@@ -307,7 +307,7 @@ class Application:
         index = bisect_right(self._recent_ts, ts) - 1
         if index < 0 or ts < horizon:
             return frames.ExecutionError(
-                code="InternalServerError",
+                code="SnapshotTooOld",
                 message=(
                     f"The timestamp {ts} is too old: queries can read the last {self._limits.undo_seconds:g} s "
                     "(undo_seconds). Ask /api/query_ts for a newer one."

@@ -3,9 +3,10 @@
 from rtdb import mutation, query, v
 
 
-@query(args={"channel": v.string()})
-def list(ctx, channel):
-    return ctx.db.query("messages").with_index("by_channel", lambda q: q.eq("channel", channel)).order("desc").take(20)
+@query(args={"channel": v.string(), "count": v.optional(v.number())})
+def list(ctx, channel, count=20):
+    rows = ctx.db.query("messages").with_index("by_channel", lambda q: q.eq("channel", channel))
+    return rows.order("desc").take(count)
 
 
 @mutation(args={"channel": v.string(), "body": v.string()}, returns=v.id("messages"))

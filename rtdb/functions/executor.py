@@ -42,8 +42,8 @@ from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_i
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import FunctionPath, parse_function_path
-from rtdb.values.json_codec import decode, encode
-from rtdb.values.value import display
+from rtdb.values.json_codec import decode, encode, encode_exact
+from rtdb.values.value import UNDEFINED, display
 from rtdb.values.violations import display_bytes
 
 __all__ = ["execute"]
@@ -151,10 +151,10 @@ class _Execution:
             raise _failed("ValidationError", f"ArgumentValidationError: {error.message}") from None
         context = (MutationContext if function.kind == "mutation" else QueryContext)(transaction, self._invocation)
         returned = self._call_handler(function.handler, context, arguments)
-        result = self._encode_result(path, returned)
+        exact, result = self._encode_result(path, returned)
         if function.check_returns is not None:
             try:
-                function.check_returns(returned)
+                function.check_returns(exact)
             except ValidationError as error:
                 raise _failed("ValidationError", f"ReturnsValidationError: {error.message}") from None
         self._record(result)
@@ -259,9 +259,10 @@ class _Execution:
             )
         return arguments
 
-    def _encode_result(self, path: FunctionPath, returned: Any) -> bytes:
+    def _encode_result(self, path: FunctionPath, returned: Any) -> tuple[Any, bytes]:
+        """Return the result made of exact types, and encoded; UNDEFINED is null (data-model §1.7)."""
         try:
-            result = encode(returned)
+            exact, result = encode_exact(None if returned is UNDEFINED else returned)
         except DeveloperError as error:
             raise _no_result(path, returned, error) from None
         limit = self._limits.result_bytes_max
@@ -271,7 +272,7 @@ class _Execution:
                 f"Function {_file_path(path)} return value is too large "
                 f"(actual: {display_bytes(len(result))}, limit: {display_bytes(limit)})",
             )
-        return result
+        return exact, result
 
     # --- session requests ---------------------------------------------------------------------------------------------
 

@@ -130,14 +130,19 @@ FILTER_BUILDER = FilterBuilder()  # it holds nothing, so one serves every query
 
 def _node(operand: object) -> dict[str, Any]:
     """Return the node of an operand; a plain value becomes a literal, detached from the caller's object."""
-    kind = type(operand)
-    if kind is Expression:
-        return operand.node  # type: ignore[attr-defined,no-any-return]
-    if operand is None or operand is UNDEFINED or kind is str or kind is bool or kind is float:
-        return {"$literal": operand}
-    if kind is int and -SAFE_INTEGER_MAX <= operand <= SAFE_INTEGER_MAX:  # type: ignore[operator]
-        return {"$literal": float(operand)}  # type: ignore[arg-type]
-    return {"$literal": decode_canonical(encode(operand))}  # type: ignore[arg-type]
+    if type(operand) is Expression:
+        return operand.node
+    return {"$literal": _literal(operand)}
+
+
+def _literal(value: Any) -> Value | Undefined:
+    """Return a value as it is now: changing the caller's object later does not change the query."""
+    kind = type(value)
+    if value is None or value is UNDEFINED or kind is str or kind is bool or kind is float:
+        return value  # type: ignore[no-any-return]
+    if kind is int and -SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX:
+        return float(value)
+    return decode_canonical(encode(value))
 
 
 class IndexRangeBuilder:
@@ -170,8 +175,10 @@ class IndexRangeBuilder:
         return self._expressions
 
     def _add(self, operator: RangeOperator, field: str, value: Value | Undefined) -> IndexRangeBuilder:
+        if not isinstance(field, str):
+            raise TypeError(f"An index range takes a field path, got {type(field).__name__}")
         self._use()
-        return IndexRangeBuilder([*self._expressions, (operator, field, value)])
+        return IndexRangeBuilder([*self._expressions, (operator, field, _literal(value))])
 
     def _use(self) -> None:
         if self._used:
@@ -202,7 +209,7 @@ class Query:
         self._rows: Iterator[Document] | None = None
         """Set by the first row asked for."""
         self._state: Literal["preparing", "executing", "closed", "consumed"] = "preparing"
-        """``closed``: chained with another operator; ``consumed``: every row was given out."""
+        """``closed``: chained with another operator; ``consumed``: every row was given out, or the loop was left."""
 
     def filter(self, predicate: FilterFunction) -> Query:
         """Keep the rows for which the expression is true."""
@@ -261,10 +268,12 @@ class Query:
         return self._iterate()
 
     def _iterate(self) -> Iterator[Document]:
-        yield from self._runner.run_query(
-            self._table, self._index, self._expressions, self._order or "asc", self._operators
-        )
-        self._state = "consumed"
+        try:
+            yield from self._runner.run_query(
+                self._table, self._index, self._expressions, self._order or "asc", self._operators
+            )
+        finally:
+            self._state = "consumed"
 
     def _take_over(self) -> Query:
         """Return a copy to refine, and close this one."""

@@ -28,7 +28,7 @@ import msgspec
 
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import decode_config
-from rtdb.errors import RtdbError
+from rtdb.errors import RtdbError, SnapshotTooOldError
 from rtdb.functions.app_loader import App, AppLoadError, load_app
 from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
@@ -139,11 +139,35 @@ class Runner:
                 return frames.Stale(call=call.call)
             snapshot = newest
             if call.at is not None:
-                snapshot = newest.at(call.at)
+                try:
+                    snapshot = newest.at(call.at)
+                except SnapshotTooOldError as error:
+                    return _too_old(call, newest, error)
             elif self._lane.epoch:
                 snapshot = newest.with_overlay(self._lane.overlay)
             outcome = execute(self._app, call, snapshot, limits=self._limits, clock=self._clock, random=self._random)
         return self._lane.take(outcome) if self._lane.epoch else outcome
+
+
+def _too_old(call: frames.Call, newest: Snapshot, error: SnapshotTooOldError) -> frames.Outcome:
+    """Say that a position was given up between the hub's choice of it and now, which takes a very long queue."""
+    return frames.Outcome(
+        call=call.call,
+        kind="query",
+        seq=newest.seq,
+        ts=newest.ts,
+        reads=[],
+        writes=[],
+        result=None,
+        error=frames.ExecutionError(error.code, error.message, system=503),
+        log_lines=[],
+        read_identity=False,
+        read_time=False,
+        journal=None,
+        replayed_ts=None,
+        pending=0,
+        micros=0,
+    )
 
 
 def main() -> None:

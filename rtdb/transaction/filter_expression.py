@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rtdb.errors import DeveloperError
+from rtdb.values.function_path import check_identifier
 from rtdb.values.ordering import compare
 from rtdb.values.value import INT64_MAX, INT64_MIN, UNDEFINED, Int64, Undefined, Value, display
 
@@ -115,6 +116,10 @@ def _field(path: str) -> Evaluate:
     steps = path.strip(".").split(".")
     if steps == [""]:
         raise DeveloperError("Empty path", code="InvalidFilter")
+    for step in steps:
+        problem = check_identifier(step)
+        if problem is not None:
+            raise DeveloperError(f"Invalid field path {path!r} in a filter: {problem}", code="InvalidFilter")
     if len(steps) == 1:
         (step,) = steps
         return lambda document: document.get(step, UNDEFINED)
@@ -149,7 +154,7 @@ def _compare_field_with_literal(node: FilterNode) -> Filter | None:
             pass
         case _:
             return None
-    if "." in path or not path:
+    if check_identifier(path) is not None:  # more than one step, or none
         return None
     if literal is None or type(literal) is bool:
         if name == "$eq":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from rtdb.errors import DeveloperError
-from rtdb.values.value import display
+from rtdb.values.value import UNDEFINED, display
 
 __all__ = ["check_no_system_fields", "check_system_field"]
 
@@ -17,12 +17,15 @@ Document = dict[str, Any]
 
 
 def check_no_system_fields(value: Document, document: Document) -> None:
-    """Refuse system fields in a document to be inserted; ``document`` has the ones it gets."""
-    for name in value:
-        if not (isinstance(name, str) and name.startswith("_")):
+    """Refuse system fields in a document to be inserted; ``document`` has the ones it gets.
+
+    One that is UNDEFINED is absent: that is how apps insert a copy of a document.
+    """
+    for name, field in value.items():
+        if not (isinstance(name, str) and name.startswith("_")) or field is UNDEFINED:
             continue
         if name == "_id":
-            raise _wrong_id(document["_id"], value[name])
+            raise _wrong_id(document["_id"], field)
         if name == "_creationTime":
             raise _wrong_creation_time(document[name], value)
         raise _underscore(name, value)

@@ -50,7 +50,7 @@ from rtdb.transaction.system_fields import check_no_system_fields, check_system_
 from rtdb.transaction.usage import Usage
 from rtdb.transaction.write_set import Untouched, WriteSet
 from rtdb.values.document_id import decode_id, encode_id, new_internal_id
-from rtdb.values.json_codec import decode_canonical, encode
+from rtdb.values.json_codec import decode_canonical, encode, encode_exact
 from rtdb.values.ordering import encode_key
 from rtdb.values.value import UNDEFINED, check_document
 
@@ -128,8 +128,7 @@ class Transaction:
         id = encode_id(number, internal)
         document: Document = {"_creationTime": self._creation_time, "_id": id}
         check_no_system_fields(value, document)
-        document.update(value)
-        data = self._check_write(table, document, encode(document))
+        data = self._check_write(table, {**value, **document})
         if definition is None:
             self._create_table(table, number)
         self._creation_time = math.nextafter(self._creation_time, math.inf)
@@ -160,6 +159,8 @@ class Transaction:
         current: Document = decode_canonical(data)  # type: ignore[assignment]
         document = {"_creationTime": current["_creationTime"], "_id": id}
         for name, field in value.items():
+            if field is UNDEFINED:
+                continue
             if isinstance(name, str) and name.startswith("_"):
                 check_system_field(name, field, document)
             else:
@@ -362,19 +363,25 @@ class Transaction:
         if not self._writable:
             raise DeveloperError("A query cannot write to the database.", code="OperationNotPermitted")
 
-    def _check_write(self, table: str, document: Document, data: bytes) -> bytes:
-        """Check a document on its way in, in the order of data-model §6.3, and count it."""
+    def _check_write(self, table: str, document: Document, before: bytes | None = None) -> bytes:
+        """Check a document on its way in, in the order of data-model §6.3, count it and return its canonical JSON.
+
+        One that is the same as ``before`` is neither checked nor counted.
+        """
+        exact, data = encode_exact(document)
+        if data == before:
+            return data
         if self._document_check is not None:
-            self._document_check(table, document)
-        check_document(document, len(data), self._limits)
+            self._document_check(table, exact)  # type: ignore[arg-type]  # what was an object still is
+        check_document(exact, len(data), self._limits)  # type: ignore[arg-type]
         self._usage.count_write(len(data))
         return data
 
     def _update(self, number: int, internal: bytes, table: str, document: Document, before: bytes) -> None:
-        data = encode(document)
+        data = self._check_write(table, document, before)
         if data == before:
             return
-        self._writes.update(number, internal, self._check_write(table, document, data))
+        self._writes.update(number, internal, data)
         self._put_in_overlay(number, internal, data)
 
     def _next_table_number(self, name: str) -> int:

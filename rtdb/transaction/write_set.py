@@ -49,9 +49,11 @@ class WriteSet:
         return self._states.get((table, internal), UNTOUCHED)
 
     def insert(self, table: int, internal: bytes, data: bytes) -> None:
-        """Write a document that did not exist before."""
-        self._inserted.add((table, internal))
-        self._states[table, internal] = data
+        """Write a document that does not exist now."""
+        address = (table, internal)
+        if address not in self._states:  # else it was deleted here, and what is below is still to be buried
+            self._inserted.add(address)
+        self._states[address] = data
 
     def update(self, table: int, internal: bytes, data: bytes | None) -> None:
         """Write the new state of a document that exists; None deletes it."""

@@ -43,7 +43,7 @@ from rtdb.values.violations import (
     unpaired_surrogate,
 )
 
-__all__ = ["canonicalize", "decode", "decode_canonical", "encode", "to_clean", "to_export"]
+__all__ = ["canonicalize", "decode", "decode_canonical", "encode", "encode_exact", "to_clean", "to_export"]
 
 # These limits are part of the format, the same for every server, and so are not configurable here.
 _LEVELS_MAX: Final = DEFAULT_LIMITS.value_nesting_max
@@ -67,9 +67,17 @@ class _Inexact(Exception):
 
 
 def encode(value: Value) -> bytes:
-    """Return the canonical encoded JSON of ``value``.
+    """Return the canonical encoded JSON of ``value``. A field of an object that is UNDEFINED is left out.
 
     Raises :class:`DeveloperError` when it is no value, saying where, or breaks a limit of data-model §1.4.
+    """
+    return encode_exact(value)[1]
+
+
+def encode_exact(value: Value) -> tuple[Value, bytes]:
+    """Return ``value`` made of exact types only, which is what validators look at, and its canonical encoded JSON.
+
+    It is ``value`` itself if nothing had to be replaced. Raises what :func:`encode` raises.
     """
     try:
         try:
@@ -80,7 +88,7 @@ def encode(value: Value) -> bytes:
     except UnicodeEncodeError:
         raise unpaired_surrogate() from None
     _check_size(value, len(data))
-    return data
+    return value, data
 
 
 def _check_size(value: Value, json_bytes: int) -> None:

@@ -39,6 +39,7 @@ from rtdb.values.violations import (
     too_long_array,
     too_many_fields,
     too_nested,
+    undefined_value,
     unpaired_surrogate,
     unsupported_type,
 )
@@ -67,6 +68,9 @@ SAFE_INTEGER_MAX: Final = 2**53
 """The magnitude up to which every integer is a float64."""
 
 DEFAULT_LIMITS: Final = Limits()
+
+ORIGINAL_CHARACTERS_MAX: Final = 16384
+"""Of a value shown in an error; the official library cuts there too."""
 
 
 @final
@@ -253,16 +257,31 @@ _EXACT_SCALARS: Final = frozenset({type(None), bool, int, float, Int64, str, byt
 def coerce(value: object, levels_max: int = DEFAULT_LIMITS.value_nesting_max) -> Value:
     """Return ``value`` made of exact types only: subclasses, tuples, mappings, sequences and buffers are copied.
 
-    Raises for anything else, with the path at which it was found, and for more than ``levels_max`` levels.
+    Fields that are UNDEFINED are left out. Raises for anything else, with the path at which it was found, and for more
+    than ``levels_max`` levels.
     """
     try:
         return _coerce(value, "", levels_max)
     except _TooDeep:
         raise too_nested(levels_max) from None
+    except _FoundUndefined as found:
+        raise undefined_value(found.path, _display_original(value)) from None
 
 
 class _TooDeep(Exception):
     pass
+
+
+class _FoundUndefined(Exception):
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+
+def _display_original(value: object) -> str:
+    try:
+        return display(value)[:ORIGINAL_CHARACTERS_MAX]
+    except (DeveloperError, RecursionError):
+        return "(which has more that is no value)"
 
 
 def _coerce(value: Any, path: str, levels: int) -> Value:
@@ -271,7 +290,11 @@ def _coerce(value: Any, path: str, levels: int) -> Value:
     if isinstance(value, Mapping):
         if levels <= 0:
             raise _TooDeep
-        return {_exact_name(name): _coerce(item, f"{path}.{name}", levels - 1) for name, item in value.items()}
+        return {
+            _exact_name(name): _coerce(item, f"{path}.{name}", levels - 1)
+            for name, item in value.items()
+            if item is not UNDEFINED  # an absent field (data-model §1.7)
+        }
     # The unbound conversions ignore what a subclass (an enumeration, say) made of them.
     if isinstance(value, str):
         return str.__str__(value)
@@ -286,10 +309,7 @@ def _coerce(value: Any, path: str, levels: int) -> Value:
             raise _TooDeep
         return [_coerce(item, f"{path}[{index}]", levels - 1) for index, item in enumerate(value)]
     if isinstance(value, Undefined):
-        raise DeveloperError(
-            "undefined is not a valid Convex value" + (f" (present at path {path})." if path else "."),
-            code="UnsupportedTypeError",
-        )
+        raise _FoundUndefined(path)
     raise unsupported_type(type(value).__name__, path)
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "too_long_array",
     "too_many_fields",
     "too_nested",
+    "undefined_value",
     "unpaired_surrogate",
     "unsupported_type",
 ]
@@ -56,6 +57,15 @@ def too_long_array(count: int, count_max: int) -> DeveloperError:
 
 def unpaired_surrogate() -> DeveloperError:
     return DeveloperError("String has an unpaired surrogate, which UTF-8 cannot represent.", code="InvalidStringError")
+
+
+def undefined_value(path: str, original: str) -> DeveloperError:
+    where = f" (present at path {path} in original object {original})" if path else ""
+    return DeveloperError(
+        f"undefined is not a valid Convex value{where}. To learn about Convex's supported types, see "
+        "https://docs.convex.dev/using/types.",
+        code="UnsupportedTypeError",
+    )
 
 
 def unsupported_type(kind: str, path: str) -> DeveloperError:

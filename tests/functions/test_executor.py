@@ -239,6 +239,24 @@ def test_results_that_are_no_values_are_refused_clearly(bench: MakeBench, expres
     assert message in app.error("m:f").message
 
 
+def test_undefined_is_null_as_a_result_and_absent_in_one(bench: MakeBench) -> None:
+    app = bench(
+        m="""
+        @query
+        def nothing(ctx): return UNDEFINED
+
+        @query(returns=v.object({"a": v.any()}))
+        def lacking(ctx): return {"a": UNDEFINED}
+
+        @query(returns=v.object({"b": v.array(v.number())}))
+        def rest(ctx): return {"a": UNDEFINED, "b": (1, 2)}
+        """
+    )
+    assert app.run("m:nothing") is None
+    assert app.run("m:rest") == {"b": [1.0, 2.0]}
+    assert "Object is missing the required field `a`" in app.error("m:lacking").message
+
+
 # --- exceptions of the app's code -----------------------------------------------------------------------------------
 
 

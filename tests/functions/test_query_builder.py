@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rtdb.errors import DeveloperError
-from rtdb.functions.query_builder import FilterBuilder, TableQuery
+from rtdb.functions.query_builder import FilterBuilder, IndexRangeBuilder, TableQuery
 from rtdb.values.value import UNDEFINED, Int64
 
 
@@ -94,6 +94,20 @@ def test_a_query_is_used_once() -> None:
     )
     assert len(list(iterator)) == 2
     assert message_of(lambda: iter(rows)) == "This query is closed and can't emit any more values."
+
+
+def test_a_loop_that_is_left_early_closes_its_query() -> None:
+    rows = TableQuery(Recorder(2), "t").full_table_scan()
+    for _ in rows:
+        break
+    assert message_of(lambda: iter(rows)) == "This query is closed and can't emit any more values."
+
+
+def test_a_range_value_is_detached_from_the_object_it_came_from() -> None:
+    value: Any = {"a": [1]}
+    built = IndexRangeBuilder([]).eq("f", value).gt("g", UNDEFINED)
+    value["a"].append(2)
+    assert built.expressions() == [("Eq", "f", {"a": [1.0]}), ("Gt", "g", UNDEFINED)]
 
 
 def test_order_is_said_once_and_in_one_of_two_words() -> None:

@@ -182,3 +182,10 @@ def test_a_malformed_tree_is_refused_before_any_row_is_read(node: Any) -> None:
     with pytest.raises(DeveloperError) as raised:
         compile_filter(node)
     assert raised.value.code == "InvalidFilter"
+
+
+@pytest.mark.parametrize("path", ["", ".", "a b", "a..b", "1a", "__", "a" * 65])
+def test_a_field_path_is_made_of_identifiers(path: str) -> None:
+    with pytest.raises(DeveloperError) as raised:
+        compile_filter({"$eq": [{"$field": path}, literal("a")]})
+    assert raised.value.code == "InvalidFilter"

@@ -10,7 +10,7 @@ import pytest
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError, LimitError, ValidationError
 from rtdb.index.index_range import prefix_range
-from rtdb.link.frames import ReadRange
+from rtdb.link.frames import ReadRange, Write
 from rtdb.storage.keys import BY_ID, index_number
 from rtdb.storage.system_tables import (
     DEPLOYMENT_INDEX,
@@ -440,11 +440,58 @@ def test_patch_and_replace_refuse_other_system_fields(desk: Desk, verb: str) -> 
         ("_creationTime", "InvalidCreationTimeError"),
         ("_x", "InvalidDocumentError"),
     ):
-        for value in ("other", UNDEFINED):
-            with pytest.raises(DeveloperError) as raised:
-                getattr(transaction, verb)(id, {field: value})
-            assert raised.value.code == code
+        with pytest.raises(DeveloperError) as raised:
+            getattr(transaction, verb)(id, {field: "other"})
+        assert raised.value.code == code
     assert transaction.writes() == []
+
+
+def test_a_patch_cannot_remove_system_fields(desk: Desk) -> None:
+    (id,) = fill(desk, "ann")
+    transaction = desk.begin()
+    for field, code in (("_id", "InvalidIdError"), ("_creationTime", "InvalidCreationTimeError")):
+        with pytest.raises(DeveloperError) as raised:
+            transaction.patch(id, {field: UNDEFINED})
+        assert raised.value.code == code
+    assert transaction.writes() == []
+
+
+def test_undefined_fields_are_left_out_of_what_is_inserted_or_replaced(desk: Desk) -> None:
+    """As in JavaScript, where a copy of a document is inserted with its system fields set to undefined."""
+    transaction = desk.begin()
+    copy = {"_id": UNDEFINED, "_creationTime": UNDEFINED, "a": UNDEFINED, "b": {"c": UNDEFINED, "d": 1}}
+    id = transaction.insert("messages", copy)
+    document = transaction.get(id)
+    assert document is not None
+    assert document == {"_id": id, "_creationTime": document["_creationTime"], "b": {"d": 1.0}}
+    transaction.replace(id, {**copy, "e": 2})
+    assert transaction.get(id) == {**document, "e": 2.0}
+    transaction.patch(id, {"b": {"c": UNDEFINED}})
+    assert transaction.get(id) == {**document, "b": {}, "e": 2.0}
+    with pytest.raises(DeveloperError, match="undefined is not a valid Convex value"):
+        transaction.insert("messages", {"a": [UNDEFINED]})
+
+
+def test_the_schema_sees_values_as_they_are_stored(desk: Desk) -> None:
+    seen = []
+    transaction = desk.begin(document_check=lambda table, document: seen.append(document))
+    id = transaction.insert("messages", {"a": UNDEFINED, "b": (1,)})
+    transaction.patch(id, {"b": UNDEFINED, "c": {"d": UNDEFINED}})
+    assert [set(document) - {"_id", "_creationTime"} for document in seen] == [{"b"}, {"c"}]
+    assert seen[0]["b"] == [1]
+    assert seen[1]["c"] == {}
+
+
+def test_a_system_document_deleted_written_and_deleted_again_is_buried(desk: Desk) -> None:
+    """The second deletion once left no write, as if the document had been new in this transaction."""
+    transaction = desk.begin()
+    transaction.put_system(SESSION_REQUESTS_TABLE, bytes(16), {"a": 1})
+    desk.commit(transaction)
+    transaction = desk.begin()
+    transaction.delete_system(SESSION_REQUESTS_TABLE, bytes(16))
+    transaction.put_system(SESSION_REQUESTS_TABLE, bytes(16), {"a": 2})
+    transaction.delete_system(SESSION_REQUESTS_TABLE, bytes(16))
+    assert transaction.writes() == [Write(SESSION_REQUESTS_TABLE, bytes(16), None)]
 
 
 # --- changing ---------------------------------------------------------------------------------------------------------

@@ -171,9 +171,10 @@ def test_nesting_counts_levels_of_containers(value: Value, levels: int) -> None:
             "Use None, bool, int, float, Int64, str, bytes, list or dict.",
         ),
         (
-            {"a": UNDEFINED},
+            [1.0, UNDEFINED],
             "UnsupportedTypeError",
-            "undefined is not a valid Convex value (present at path .a).",
+            "undefined is not a valid Convex value (present at path [1] in original object [1.0, undefined]). To learn "
+            "about Convex's supported types, see https://docs.convex.dev/using/types.",
         ),
     ],
     ids=lambda given: given if isinstance(given, str) and given.endswith("Error") else "",
