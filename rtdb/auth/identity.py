@@ -15,8 +15,11 @@ from typing import Any
 import msgspec
 
 from rtdb.errors import BadRequestError, ForbiddenError
+from rtdb.link.frames import RequestKind
 
 __all__ = ["ANONYMOUS", "Identity", "IdentityKind", "admin_identity", "impersonated_identity", "user_identity"]
+
+SYSTEM_PREFIX = "_system/"
 
 
 class IdentityKind(Enum):
@@ -57,6 +60,17 @@ class Identity(msgspec.Struct, frozen=True):
                 " key was generated for matches the desired deployment.",
                 code="BadDeployKey",
             )
+
+    def require_permitted(self, kind: RequestKind, path: str) -> None:
+        """Raise the error of a call this caller may not make at all, before any function is looked up.
+
+        This is about system functions and read-only keys (http-api §5, sync-protocol §9.3); whether an internal
+        function is *found* is decided where functions are looked up.
+        """
+        if path.startswith(SYSTEM_PREFIX) and not self.is_admin:
+            raise ForbiddenError(f"Operation {kind} not permitted", code="SystemIdentityRequired")
+        if self.read_only and kind != "query":
+            raise ForbiddenError(f"Operation {kind} not permitted", code="OperationNotPermitted")
 
 
 ANONYMOUS = Identity(IdentityKind.ANONYMOUS)

@@ -18,7 +18,6 @@ import trio
 
 from rtdb.auth.credentials import Credentials
 from rtdb.auth.identity import Identity
-from rtdb.auth.permission import require_call_permitted
 from rtdb.config import Config
 from rtdb.errors import BadRequestError, ForbiddenError, InternalError, RtdbError
 from rtdb.http.error_response import HttpResponse, json_response, system_error_response
@@ -244,7 +243,7 @@ class FunctionRoutes:
         self, kind: RequestKind, path: str, args: msgspec.Raw, identity: Identity, *, at_ts: int | None
     ) -> Answer:
         try:
-            require_call_permitted(identity, kind, path)
+            identity.require_permitted(kind, path)
         except ForbiddenError as error:
             if kind not in {"query", "mutation"}:
                 raise

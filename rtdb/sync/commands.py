@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from rtdb.link.frames import SessionRequest
+from rtdb.link.frames import RequestKind, SessionRequest
 
 __all__ = ["Caller", "Close", "Command", "RunFunction", "SendText", "VerifyToken"]
 
@@ -33,6 +33,9 @@ class Caller(Protocol):
     @property
     def expires_ns(self) -> int | None:
         """When the identity ends, nanoseconds since the Unix epoch; None: it does not."""
+
+    def require_permitted(self, kind: RequestKind, path: str) -> None:
+        """Raise ``ForbiddenError`` if this caller may not call this function, whether or not it exists."""
 
 
 class SendText(msgspec.Struct, frozen=True, eq=False):

@@ -55,7 +55,7 @@ from rtdb.sync.messages import (
 from rtdb.sync.query_set import QuerySet
 from rtdb.sync.request_queue import RequestQueue
 from rtdb.sync.transition import StateVersion, encode_transition
-from rtdb.sync.watch_table import Query, WatchTable
+from rtdb.sync.watch_table import WatchTable
 
 __all__ = ["SyncConnection"]
 
@@ -305,12 +305,7 @@ class SyncConnection:
             raise InternalError(f"query {message.queryId} is in the query set already")
         if len(self._queries) >= self._limits.session_queries_max:
             raise RateLimitedError("Too many queries in one session", code="TooManyConcurrentQueries")
-        call = self._understand(message)
-        query = Query(call.path, call.args, self._caller.attributes, self._caller.internal, message.journal)
-        if call.error is None:
-            self._queries.add(message.queryId, query)
-        else:
-            self._queries.add_failed(message.queryId, query, call.error)
+        self._queries.add(message.queryId, self._understand(message), self._caller, message.journal)
 
     def _understand(self, message: Add | Mutation | Action) -> FunctionCall:
         if message.componentPath and not self._caller.is_admin:

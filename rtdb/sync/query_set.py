@@ -6,9 +6,11 @@ told.
 
 from __future__ import annotations
 
+from rtdb.errors import ForbiddenError
 from rtdb.link.frames import ExecutionError
 from rtdb.sync.commands import Caller
 from rtdb.sync.content import Content
+from rtdb.sync.function_call import FunctionCall
 from rtdb.sync.transition import Modification
 from rtdb.sync.watch_table import Query, Subscriber, Version, Watched, WatchTable, greatest_common_timestamp
 
@@ -18,13 +20,15 @@ __all__ = ["QuerySet"]
 class SessionQuery:
     """One entry of the query set.
 
-    ``told`` is the digest of the last result sent, None before the first; ``journal`` what the client gave, then that
-    of the last result sent.
+    ``call`` is what the client asked for, ``watched`` what that comes to for the caller the session has now. ``told``
+    is the digest of the last result sent, None before the first; ``journal`` what the client gave, then that of the
+    last result sent.
     """
 
-    __slots__ = ("journal", "told", "watched")
+    __slots__ = ("call", "journal", "told", "watched")
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, call: FunctionCall, watched: Watched) -> None:
+        self.call = call
         self.watched = watched
         self.told: bytes | None = None
         self.journal = watched.query.journal
@@ -55,17 +59,21 @@ class QuerySet:
         """Whether another session may have exactly these queries."""
         return all(len(entry.watched.subscribers) > 1 for entry in self._queries.values())
 
-    def add(self, query_id: int, query: Query) -> None:
+    def add(self, query_id: int, call: FunctionCall, caller: Caller, journal: str | None) -> None:
         """Watch a query under an id that is not in use."""
-        self._insert(query_id, self._table.subscribe(query, self._owner))
-
-    def add_failed(self, query_id: int, query: Query, error: ExecutionError) -> None:
-        """Put an entry whose result is this error and never changes."""
-        self._insert(query_id, self._table.failed(query, error))
-
-    def _insert(self, query_id: int, watched: Watched) -> None:
-        self._queries[query_id] = SessionQuery(watched)
+        self._queries[query_id] = SessionQuery(call, self._watch(call, caller, journal))
         self._removed.discard(query_id)
+
+    def _watch(self, call: FunctionCall, caller: Caller, journal: str | None) -> Watched:
+        """Return what the call's results are for this caller: a watched query, or a failure that never changes."""
+        query = Query(call.path, call.args, caller.attributes, caller.internal, journal)
+        if call.error is not None:
+            return self._table.failed(query, call.error)
+        try:
+            caller.require_permitted("query", call.path)
+        except ForbiddenError as error:
+            return self._table.failed(query, ExecutionError(error.code, error.message))
+        return self._table.subscribe(query, self._owner)
 
     def remove(self, query_id: int) -> None:
         """Stop watching; the next transition says so, whether or not there ever was a result."""
@@ -76,10 +84,7 @@ class QuerySet:
         """Ask every query again for another caller. What was told stays, so that equal answers are not repeated."""
         for entry in self._queries.values():
             old = entry.watched
-            if old.number == 0:  # failed without running; who asks makes no difference
-                continue
-            query = Query(old.query.path, old.query.args, caller.attributes, caller.internal, entry.journal)
-            entry.watched = self._table.subscribe(query, self._owner)
+            entry.watched = self._watch(entry.call, caller, entry.journal)
             self._table.unsubscribe(old, self._owner)
 
     def clear(self) -> None:

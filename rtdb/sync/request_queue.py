@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw
 
 from rtdb.clock import Random
 from rtdb.config import Limits
-from rtdb.errors import RateLimitedError
+from rtdb.errors import ForbiddenError, RateLimitedError
 from rtdb.link.frames import Answer, ExecutionError, SessionRequest
 from rtdb.sync.commands import Caller, Command, RunFunction, SendText
 from rtdb.sync.function_call import FunctionCall
@@ -54,11 +54,15 @@ class RequestQueue:
             raise RateLimitedError("Too many mutations wait in this session", code="TooManyConcurrentMutations")
         key = None if self.session is None else SessionRequest(self.session, message.requestId)
         run = RunFunction("mutation", message.requestId, call.path, call.args, caller.attributes, caller.internal, key)
-        self._waiting.append((run, call.error))
+        self._waiting.append((run, call.error or _refusal(caller, call)))
         return self._run_next()
 
     def add_action(self, message: Action, call: FunctionCall, caller: Caller) -> list[Command]:
-        """Start an action. Raises ``TooManyInflightActionsForSingleClient`` when too many run."""
+        """Start an action. Raises ``TooManyInflightActionsForSingleClient`` when too many run.
+
+        One that the caller may not run raises too, where a mutation is answered: it ends the session (§9.3).
+        """
+        caller.require_permitted("action", call.path)
         if self._actions_running >= self._limits.session_actions_max:
             raise RateLimitedError("Too many actions run in this session", code="TooManyInflightActionsForSingleClient")
         run = RunFunction("action", message.requestId, call.path, call.args, caller.attributes, caller.internal, None)
@@ -115,6 +119,15 @@ class RequestQueue:
         if self.session is None:
             return self._random.bytes(8).hex()
         return request_identifier(self.session, run.request)
+
+
+def _refusal(caller: Caller, call: FunctionCall) -> ExecutionError | None:
+    """Return the answer to a mutation that its caller may not run, decided when it is read (§7.1)."""
+    try:
+        caller.require_permitted("mutation", call.path)
+    except ForbiddenError as error:
+        return ExecutionError(error.code, error.message)
+    return None
 
 
 def _failed(error: ExecutionError) -> Answer:

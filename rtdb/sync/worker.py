@@ -14,10 +14,9 @@ from typing import Protocol
 import structlog
 import trio
 
-from rtdb.auth.identity import ANONYMOUS, Identity
-from rtdb.auth.permission import require_call_permitted
-from rtdb.errors import ForbiddenError, InternalError, RtdbError
-from rtdb.link.frames import Answer, ExecutionError, RequestKind, SessionRequest
+from rtdb.auth.identity import Identity
+from rtdb.errors import InternalError, RtdbError
+from rtdb.link.frames import Answer, RequestKind, SessionRequest
 from rtdb.sync.commands import Close, Command, RunFunction, SendText, VerifyToken
 from rtdb.sync.connection import SyncConnection
 from rtdb.sync.transport import Transport
@@ -61,7 +60,7 @@ class SessionServices(Protocol):
 class SyncWorker:
     """Runs one session. ``calls`` are the numbers of its calls under way."""
 
-    __slots__ = ("_identity", "_nursery", "_services", "_transport", "_unsent_transitions", "calls", "connection")
+    __slots__ = ("_nursery", "_services", "_transport", "_unsent_transitions", "calls", "connection")
 
     def __init__(
         self,
@@ -75,7 +74,6 @@ class SyncWorker:
         self._transport = transport
         self._services = services
         self._nursery = nursery
-        self._identity = ANONYMOUS
         self._unsent_transitions = 0
         self.calls: set[int] = set()
 
@@ -138,7 +136,7 @@ class SyncWorker:
                     else:
                         self._unsent_transitions += 1
             elif isinstance(command, RunFunction):
-                commands += self._run(command)
+                self._run(command)
             elif isinstance(command, VerifyToken):
                 self._nursery.start_soon(self._verify, command)
             else:
@@ -147,14 +145,7 @@ class SyncWorker:
     def _close(self, command: Close) -> None:
         self._transport.close(command.code, command.reason)
 
-    def _run(self, run: RunFunction) -> list[Command]:
-        """Start a function; return what a call that may not be made leads to instead."""
-        try:
-            require_call_permitted(self._identity, run.kind, run.path)
-        except ForbiddenError as error:
-            system = error.http_status if run.kind == "action" else 0
-            refusal = Answer(0, None, ExecutionError(error.code, error.message, system=system), [], 0)
-            return self.connection.answered(run, refusal, self._services.now_ns())
+    def _run(self, run: RunFunction) -> None:
         number = self._services.start_call(
             run.kind,
             run.path,
@@ -165,7 +156,6 @@ class SyncWorker:
             session=run.session,
         )
         self.calls.add(number)
-        return []
 
     def _answered(self, run: RunFunction, answer: Answer) -> None:
         self.calls.discard(answer.call)
@@ -191,7 +181,6 @@ class SyncWorker:
             failure = InternalError(f"verifying a token failed: {error!r}")
             commands = self.connection.identity_rejected(failure, self._services.now_ns())
         else:
-            self._identity = identity
             commands = self.connection.identity_verified(identity, self._services.now_ns())
         self.carry_out(commands)
         self._services.send_watches()

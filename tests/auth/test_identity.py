@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from rtdb.auth.identity import ANONYMOUS, Identity, admin_identity, impersonated_identity, user_identity
-from rtdb.auth.permission import require_call_permitted
 from rtdb.errors import ForbiddenError
 from rtdb.link.frames import RequestKind
 
@@ -53,9 +52,9 @@ def test_admin_endpoints_are_for_admin_keys() -> None:
 )
 def test_what_a_caller_may_call(identity: Identity, kind: RequestKind, path: str, code: str | None) -> None:
     if code is None:
-        require_call_permitted(identity, kind, path)
+        identity.require_permitted(kind, path)
         return
     with pytest.raises(ForbiddenError) as refused:
-        require_call_permitted(identity, kind, path)
+        identity.require_permitted(kind, path)
     assert refused.value.code == code
     assert refused.value.message == f"Operation {kind} not permitted"

@@ -18,7 +18,8 @@ from rtdb.client.connection import (
     ResultsChanged,
 )
 from rtdb.config import Limits
-from rtdb.link.frames import BlockNotice
+from rtdb.errors import ForbiddenError
+from rtdb.link.frames import BlockNotice, RequestKind
 from rtdb.sync.commands import Close, Command, RunFunction, SendText, VerifyToken
 from rtdb.sync.connection import SyncConnection
 from rtdb.sync.messages import (
@@ -53,6 +54,10 @@ class Person:
     internal: bool = False
     is_admin: bool = False
     expires_ns: int | None = None
+
+    def require_permitted(self, kind: RequestKind, path: str) -> None:
+        if path.startswith("_system/") and not self.is_admin:
+            raise ForbiddenError(f"Operation {kind} not permitted", code="SystemIdentityRequired")
 
 
 NOBODY = Person(None)

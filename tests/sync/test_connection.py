@@ -428,6 +428,67 @@ def test_an_expired_identity_ends_the_session_when_it_asks_for_something() -> No
     assert peer.runs == []
 
 
+ADMIN = Person(None, internal=True, is_admin=True)
+ACTING = Person(b'{"name":"ann"}', internal=True)
+
+
+def become(peer: Peer, caller: Person, version: int = 0) -> list[dict[str, Any]]:
+    peer.say({"type": "Authenticate", "baseVersion": version, "tokenType": "Admin", "value": "key"})
+    return peer.take(peer.session.identity_verified(caller, NOW_NS))
+
+
+@pytest.mark.parametrize("caller", [NOBODY, ACTING], ids=["nobody", "acting as a user"])
+def test_a_system_query_cannot_be_watched_by_who_is_no_admin(caller: Person) -> None:
+    """An admin who acts as a user finds internal functions, which used to be all that a watch was checked for."""
+    peer = Peer()
+    become(peer, caller)
+    [transition] = peer.modify(0, add(0, "_system/deployments:current"))
+    [failed] = transition["modifications"]
+    assert "Operation query not permitted" in failed["errorMessage"]
+    assert peer.table.outgoing == []
+
+
+def test_what_may_be_watched_is_decided_again_for_each_identity() -> None:
+    peer = Peer()
+    become(peer, ADMIN)
+    peer.modify(0, add(0, "_system/deployments:current"))
+    [transition] = peer.round(value(1, 100))
+    assert transition["modifications"][0]["type"] == "QueryUpdated"
+    peer.written()
+    [transition] = become(peer, ACTING, 1)
+    assert transition["modifications"][0]["type"] == "QueryFailed"
+    peer.written()
+    become(peer, ADMIN, 2)
+    [transition] = peer.round(value(2, 100))
+    assert transition["modifications"][0]["type"] == "QueryUpdated"
+
+
+def test_a_mutation_is_permitted_or_not_as_who_asked_when_it_was_read() -> None:
+    """What an admin asked for stays permitted when they log out, and what nobody asked for stays refused after."""
+    peer = Peer()
+    become(peer, ADMIN)
+    system = {"type": "Mutation", "udfPath": "_system/deployments:push", "args": [{}]}
+    peer.mutate(0)
+    peer.say({**system, "requestId": 1})
+    peer.say({"type": "Authenticate", "baseVersion": 1, "tokenType": "None"})
+    peer.say({**system, "requestId": 2})
+    peer.answer(100)
+    assert [run.request for run in peer.runs] == [1]
+    said = peer.answer(100)
+    refused = next(one for one in said if one.get("requestId") == 2)
+    assert not refused["success"]
+    assert "Operation mutation not permitted" in refused["result"]
+    assert peer.runs == []
+
+
+def test_a_system_action_by_who_is_no_admin_ends_the_session() -> None:
+    peer = Peer()
+    said = peer.say({"type": "Action", "requestId": 0, "udfPath": "_system/x:y", "args": [{}]})
+    assert [one["type"] for one in said] == ["FatalError"]
+    assert peer.closing is not None
+    assert (peer.closing.code, peer.closing.reason) == (1000, "SystemIdentityRequired")
+
+
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
