@@ -29,6 +29,7 @@ from rtdb.config import Config, decode_config, encode_config
 from rtdb.errors import RtdbError
 from rtdb.functions.bundle import Bundle, store_bundle
 from rtdb.functions.description import decode_description
+from rtdb.functions.runner_handle import process_runners
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.functions.system_functions import push_arguments
 from rtdb.link import frames
@@ -128,8 +129,15 @@ class Hub:
         start = frames.RunnerStart(
             config=encode_config(self._config), bundle=str(self._bundle.directory), deployment=self._bundle.hash
         )
+        limits = self._config.limits
         data_file = self._config.data_dir / "db" / "data.mdb"
-        self._pool = RunnerPool(self, start, self._config.limits, data_file)
+        self._pool = RunnerPool(
+            self,
+            start,
+            limits,
+            start_runner=process_runners(limits.frame_bytes_max),
+            file_bytes=lambda: data_file.stat().st_blocks * 512,
+        )
         self._application = Application(self._config, SystemClock(), self._pool, link, ready)
         nursery.start_soon(link.run)
         nursery.start_soon(self._follow_committer, following)

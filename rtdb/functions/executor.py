@@ -23,6 +23,7 @@ from __future__ import annotations
 import inspect
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -60,13 +61,22 @@ class _Failed(Exception):
         self.error = error
 
 
-def execute(app: App, call: Call, snapshot: Snapshot, *, limits: Limits, clock: Clock, random: Random) -> Outcome:
+def execute(
+    app: App,
+    call: Call,
+    snapshot: Snapshot,
+    *,
+    limits: Limits,
+    clock: Clock,
+    random: Random,
+    stopwatch: Callable[[], int] = time.perf_counter_ns,
+) -> Outcome:
     """Run one call at the snapshot's position and return its outcome; never raises.
 
     A call of kind ``action`` does not belong here and fails like any call of the wrong kind. ``pending`` of the outcome
     is 0: numbering is the lane's business.
     """
-    started = time.perf_counter_ns()
+    started = stopwatch()
     execution = _Execution(app, call, snapshot, limits, clock, random)
     error: ExecutionError | None = None
     result: bytes | None = None
@@ -80,7 +90,7 @@ def execute(app: App, call: Call, snapshot: Snapshot, *, limits: Limits, clock: 
         error = _system_error(call, failure, failure.code, failure.http_status)
     except Exception as failure:
         error = _system_error(call, failure, "InternalServerError", 500)
-    return execution.outcome(result, error, (time.perf_counter_ns() - started) // 1000)
+    return execution.outcome(result, error, (stopwatch() - started) // 1000)
 
 
 class _Execution:

@@ -1,32 +1,32 @@
-"""The runner process: app code, one call at a time, on snapshots of a database it can only read.
+"""A runner: executes calls on snapshots of a database it can only read. Messages in, replies out; it knows no link.
 
-It is plain blocking code. Calls are executed in the order they arrive and every outcome is sent at once, so the node
-knows that the oldest call without an outcome is the one running. Whatever app code does can at worst end this process.
+Calls are executed one at a time in the order they arrive, and each reply is yielded before the next call begins. So
+the pool knows that the oldest call without a reply is the one that is running.
 
 As an ordinary runner, a call reads the newest committed state, or the position it names. As the **lane** (from the
 first ``LaneReset`` on) a call reads the newest state under an overlay of the lane's own pending writes:
 
     durable_seq   the block of the last ``Durable``; the begin position of every outcome of the lane
-    overlay       writes of the outcomes sent since then, tagged with their running number
+    overlay       writes of the outcomes replied since then, tagged with their running number
 
 Invariant: an outcome's begin position is never above what its reads are sure to include. The snapshot may be newer than
 ``durable_seq``, and the overlay may then hide a newer write of somebody else; such a write lies above the begin
 position, so the committer sees the conflict.
 
-After a pending write to the tables' or indexes' own documents the lane waits until it is durable, because the
-registry is that of the snapshot.
+After a pending write to the documents of tables, indexes or deployments the lane waits until it is durable, because
+the snapshot's registry and deployment are those of durable blocks.
 """
 
 from __future__ import annotations
 
-import gc
-import sys
+import time
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from rtdb.clock import SystemClock, SystemRandom
+from rtdb.clock import Clock, Random
 from rtdb.config import decode_config
 from rtdb.errors import RtdbError, SnapshotTooOldError
 from rtdb.functions.app_loader import App, AppLoadError, load_app
@@ -34,18 +34,21 @@ from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
 from rtdb.functions.system_functions import SYSTEM_PATH_PREFIX, deployment_document_id
 from rtdb.link import frames
-from rtdb.link.child import become_child, inherited_socket, limit_memory
-from rtdb.link.link import BlockingLink, LinkClosed
+from rtdb.link.link import Message
 from rtdb.storage.documents import StoredDocument
-from rtdb.storage.environment import Environment, open_environment
-from rtdb.storage.system_tables import INDEXES_TABLE, TABLES_TABLE
+from rtdb.storage.environment import Environment
+from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, INDEXES_TABLE, TABLES_TABLE
 from rtdb.transaction.overlay import Overlay
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
 
-__all__ = ["Runner", "main"]
+__all__ = ["Runner", "open_runner"]
+
+_Received = frames.Call | frames.Durable | frames.LaneReset | frames.Drain
+
+_BARRIER_TABLES = frozenset({TABLES_TABLE, INDEXES_TABLE, DEPLOYMENTS_TABLE})
 
 
-class Lane:
+class _Lane:
     """A runner's state while it is the serial lane. ``barrier`` is the number that must be durable before the next
     call, 0 when there is none."""
 
@@ -76,62 +79,79 @@ class Lane:
             for write in outcome.writes:
                 document = None if write.value is None else StoredDocument(0, 0, write.value)
                 self.overlay.put(write.table, write.id, document, self.pending)
-                if write.table in (TABLES_TABLE, INDEXES_TABLE):
+                if write.table in _BARRIER_TABLES:
                     self.barrier = self.pending
         return msgspec.structs.replace(outcome, seq=self.durable_seq, lane=self.epoch, pending=self.pending)
 
 
 class Runner:
-    """One runner's loop over a link."""
+    """One deployment's code over one environment. ``drained`` is set by ``Drain``: nothing follows."""
 
-    def __init__(self, link: BlockingLink, environment: Environment, app: App, start: frames.RunnerStart) -> None:
-        self._link = link
+    def __init__(
+        self,
+        environment: Environment,
+        app: App,
+        start: frames.RunnerStart,
+        *,
+        clock: Clock,
+        random: Random,
+        stopwatch: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
         self._environment = environment
         self._app = app
         self._deployment = deployment_document_id(start.deployment)
         self._limits = decode_config(start.config).limits
-        self._clock = SystemClock()
-        self._random = SystemRandom()
+        self._clock = clock
+        self._random = random
+        self._stopwatch = stopwatch
         self._cache = SnapshotCache()
-        self._lane = Lane()
-        self._queue: deque[frames.Call | frames.Durable | frames.LaneReset | frames.Drain] = deque()
+        self._lane = _Lane()
+        self._queue: deque[_Received] = deque()
+        self._resets = 0
+        """``LaneReset`` messages in the queue."""
+        self.drained = False
 
-    def run(self) -> None:
-        """Execute calls until told to drain, or until the hub is gone."""
-        while True:
-            if not self._queue:
-                self._receive()
-            match message := self._queue.popleft():
-                case frames.Call():
-                    self._wait_for_barrier()
-                    self._link.send([self._execute(message)])
-                case frames.Durable():
-                    self._lane.durable(message)
-                case frames.LaneReset():
-                    self._lane.reset(message.epoch)
-                case frames.Drain():
-                    return
+    def receive(self, messages: Sequence[Message]) -> Iterator[frames.Outcome | frames.Stale]:
+        """Take messages in and yield the reply to each call as soon as there is one.
 
-    def _receive(self) -> None:
-        for message in self._link.receive():
+        Exhaust the iterator. A call behind the lane's barrier stays queued until a later message lifts it.
+        """
+        for message in messages:
             assert isinstance(message, frames.Call | frames.Durable | frames.LaneReset | frames.Drain)
             self._queue.append(message)
-
-    def _wait_for_barrier(self) -> None:
-        """Take ``Durable`` messages ahead of the queue until the lane may go on, or its epoch is over."""
-        while self._lane.barrier:
-            for message in list(self._queue):
-                if isinstance(message, frames.LaneReset):
-                    # What waits before it belongs to the epoch that is over: run it on whatever there is, it is
-                    # ignored.
-                    self._lane.barrier = 0
-                    return
-                if isinstance(message, frames.Durable):
-                    self._queue.remove(message)
+            self._resets += isinstance(message, frames.LaneReset)
+        while self._queue and not self.drained:
+            match message := self._queue[0]:
+                case frames.Call():
+                    if self._resets and self._lane.epoch:
+                        # It belongs to an epoch that is over: whatever the reply is, it is ignored.
+                        self._queue.popleft()
+                        yield frames.Stale(call=message.call)
+                    elif self._lane.barrier and not self._lift_barrier():
+                        return
+                    else:
+                        self._queue.popleft()
+                        yield self._execute(message)
+                case frames.Durable():
+                    self._queue.popleft()
                     self._lane.durable(message)
-                    break
-            else:
-                self._receive()
+                case frames.LaneReset():
+                    self._queue.popleft()
+                    self._resets -= 1
+                    self._lane.reset(message.epoch)
+                case frames.Drain():
+                    self._queue.popleft()
+                    self.drained = True
+
+    def _lift_barrier(self) -> bool:
+        """Take ``Durable`` messages ahead of the calls they came after; return whether the lane may go on."""
+        for message in list(self._queue):
+            if isinstance(message, frames.Durable):
+                self._queue.remove(message)
+                self._lane.durable(message)
+                if not self._lane.barrier:
+                    return True
+        return False
 
     def _execute(self, call: frames.Call) -> frames.Outcome | frames.Stale:
         with Snapshot(self._environment, self._cache) as newest:
@@ -145,8 +165,35 @@ class Runner:
                     return _too_old(call, newest, error)
             elif self._lane.epoch:
                 snapshot = newest.with_overlay(self._lane.overlay)
-            outcome = execute(self._app, call, snapshot, limits=self._limits, clock=self._clock, random=self._random)
+            outcome = execute(
+                self._app,
+                call,
+                snapshot,
+                limits=self._limits,
+                clock=self._clock,
+                random=self._random,
+                stopwatch=self._stopwatch,
+            )
         return self._lane.take(outcome) if self._lane.epoch else outcome
+
+
+def open_runner(
+    start: frames.RunnerStart,
+    environment: Environment,
+    *,
+    clock: Clock,
+    random: Random,
+    stopwatch: Callable[[], int] = time.perf_counter_ns,
+) -> tuple[Runner | None, frames.RunnerReady]:
+    """Load the app and return its runner with what to tell the pool; no runner if the app cannot be loaded."""
+    try:
+        app = load_app(Path(start.bundle), decode_config(start.config).limits)
+    except AppLoadError as error:
+        return None, frames.RunnerReady(description=b"", error=error.error)
+    except RtdbError as error:
+        return None, frames.RunnerReady(description=b"", error=frames.ExecutionError(error.code, error.message))
+    runner = Runner(environment, app, start, clock=clock, random=random, stopwatch=stopwatch)
+    return runner, frames.RunnerReady(description=encode_description(app.description))
 
 
 def _too_old(call: frames.Call, newest: Snapshot, error: SnapshotTooOldError) -> frames.Outcome:
@@ -168,35 +215,3 @@ def _too_old(call: frames.Call, newest: Snapshot, error: SnapshotTooOldError) ->
         pending=0,
         micros=0,
     )
-
-
-def main() -> None:
-    """``python -m rtdb.functions.runner LINK PARENT``, started by the runner pool."""
-    descriptor, parent = map(int, sys.argv[1:3])
-    become_child(parent, "rtdb-runner")
-    link = BlockingLink(inherited_socket(descriptor), frame_bytes_max=1 << 30)
-    try:
-        (start,) = link.receive()
-        assert isinstance(start, frames.RunnerStart)
-        config = decode_config(start.config)
-        environment = open_environment(config.data_dir, readonly=True, limits=config.limits)
-        limit_memory(config.limits.runner_memory_bytes_max)
-        try:
-            app = load_app(Path(start.bundle), config.limits)
-        except AppLoadError as error:
-            link.send([frames.RunnerReady(description=b"", error=error.error)])
-            return
-        except RtdbError as error:
-            link.send([frames.RunnerReady(description=b"", error=frames.ExecutionError(error.code, error.message))])
-            return
-        # What is loaded now lives as long as the process: keep the collector from walking it again and again.
-        gc.collect()
-        gc.freeze()
-        link.send([frames.RunnerReady(description=encode_description(app.description))])
-        Runner(link, environment, app, start).run()
-    except LinkClosed:
-        return
-
-
-if __name__ == "__main__":
-    main()

@@ -21,16 +21,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import structlog
 import trio
 
 from rtdb.config import Limits
+from rtdb.functions.runner_handle import RunnerHandle, StartRunner
 from rtdb.link import frames
-from rtdb.link.link import LinkClosed, SocketLink
-from rtdb.link.supervisor import Child, start_child
+from rtdb.link.link import LinkClosed
 
 __all__ = ["Execution", "Runner", "RunnerPool"]
 
@@ -92,11 +91,11 @@ class RunnerOwner(Protocol):
 
 
 class Runner:
-    """One runner process as the pool sees it."""
+    """One runner as the pool sees it."""
 
-    def __init__(self, child: Child, link: SocketLink, now: float) -> None:
-        self.child = child
-        self.link = link
+    def __init__(self, handle: RunnerHandle, now: float) -> None:
+        self.handle = handle
+        self.link = handle.link
         self.ready = False
         self.retiring = False
         self.lane_epoch = 0
@@ -122,13 +121,25 @@ class Runner:
 
 
 class RunnerPool:
-    """Runs executions on a bounded number of runner processes."""
+    """Runs executions on a bounded number of runners.
 
-    def __init__(self, owner: RunnerOwner, start: frames.RunnerStart, limits: Limits, data_file: Path) -> None:
+    ``start_runner`` starts one, and ``file_bytes`` tells how large the database file is.
+    """
+
+    def __init__(
+        self,
+        owner: RunnerOwner,
+        start: frames.RunnerStart,
+        limits: Limits,
+        *,
+        start_runner: StartRunner,
+        file_bytes: Callable[[], int],
+    ) -> None:
         self._owner = owner
         self._start = start
         self._limits = limits
-        self._data_file = data_file
+        self._start_runner = start_runner
+        self._file_bytes = file_bytes
         self._runners: list[Runner] = []
         self._waiting: deque[Execution] = deque()
         self._micros: dict[str, float] = {}
@@ -201,8 +212,8 @@ class RunnerPool:
         finally:
             self._stopping = True
             for runner in self._runners:
-                runner.child.kill()
-                runner.child.wait()
+                runner.handle.kill()
+                runner.handle.wait()
                 runner.link.close()
             self._runners.clear()
 
@@ -285,8 +296,7 @@ class RunnerPool:
         assert self._nursery is not None
         if self._stopping:
             return
-        child = start_child("rtdb.functions.runner")
-        runner = Runner(child, SocketLink(child.socket, self._limits.frame_bytes_max), trio.current_time())
+        runner = Runner(self._start_runner(), trio.current_time())
         runner.link.queue(self._start)
         runner.link.flush()
         self._runners.append(runner)
@@ -300,7 +310,7 @@ class RunnerPool:
         if runner is self._lane:
             # The lane's calls must not be split over two runners: it is replaced at once.
             self._lose_lane()
-            runner.child.kill()
+            runner.handle.kill()
         else:
             runner.link.queue(frames.Drain())
             runner.link.flush()
@@ -355,7 +365,7 @@ class RunnerPool:
     def _ended(self, runner: Runner) -> None:
         """Reap a runner whose link ended and find another place for its calls."""
         self._runners.remove(runner)
-        code = runner.child.wait()
+        code = runner.handle.wait()
         runner.link.close()
         was_lane = runner.lane_epoch > 0
         calls = list(runner.running)
@@ -365,7 +375,7 @@ class RunnerPool:
             delay = min(START_DELAY_SECONDS * 2**self._failed_starts, START_DELAY_SECONDS_MAX)
             self._start_after = trio.current_time() + delay
         if not (runner.retiring and not calls):
-            _log.warning("runner ended", pid=runner.child.pid, exit_code=code, calls=len(calls), lane=was_lane)
+            _log.warning("runner ended", pid=runner.handle.pid, exit_code=code, calls=len(calls), lane=was_lane)
         if calls and not calls[0].done:
             head = calls[0]
             error = runner.killed_because
@@ -403,7 +413,7 @@ class RunnerPool:
                     runner.killed_because = timed_out_error(head.deadline_seconds)
                 else:
                     self.mark_slow(head.source)
-                runner.child.kill()
+                runner.handle.kill()
             elif elapsed > PINNED_CHECK_SECONDS and runner.killed_because is None:
                 self._check_pinned(runner)
             if elapsed * 1000 > limits.queue_ms_max and not runner.lane_epoch:
@@ -449,7 +459,7 @@ class RunnerPool:
 
     def _check_pinned(self, runner: Runner) -> None:
         """Kill a runner whose snapshot keeps so many pages that the file grows (LMDB never gives the space back)."""
-        size = self._data_file.stat().st_blocks * 512
+        size = self._file_bytes()
         if runner.head_file_bytes == 0:
             runner.head_file_bytes = size
         elif size - runner.head_file_bytes > self._limits.pinned_bytes_max:
@@ -460,7 +470,7 @@ class RunnerPool:
                     "it read one snapshot. Read less in one call, or call it when fewer writes go on."
                 ),
             )
-            runner.child.kill()
+            runner.handle.kill()
 
     def _shrink(self, now: float) -> None:
         lane = self._lane

@@ -68,6 +68,10 @@ class Link(Protocol):
         """Queue a message; everything queued until the next flush travels in one frame."""
         ...
 
+    def queue(self, message: Message) -> None:
+        """Queue a message for a flush that the caller is going to make itself, before it next waits."""
+        ...
+
     def flush(self) -> None:
         """Hand what is queued to the operating system, as far as it takes it, without waiting."""
         ...
@@ -138,7 +142,6 @@ class SocketLink:
             self._writer = None
 
     def queue(self, message: Message) -> None:
-        """Queue a message for a flush that the caller is going to make itself, before it next waits."""
         self._queued.append(message)
 
     def flush(self) -> None:

@@ -38,11 +38,13 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.index",),
     # 3
     ("rtdb.transaction", "rtdb.storage.check"),
-    # the runner's process: it executes transactions, and nobody imports it
+    # the runner's process: it executes transactions, and nobody else imports it
     ("rtdb.functions",),
     ("rtdb.functions.runner",),
+    ("rtdb.functions.runner_process",),
     # 4
     (
+        "rtdb.functions.runner_handle",
         "rtdb.functions.runner_pool",
         "rtdb.functions.serial_lane",
         "rtdb.scheduler",
@@ -82,12 +84,15 @@ nothing of the server. They may import each other as their rows allow."""
 
 PROCESSES = {
     "rtdb.cli.main",
-    "rtdb.functions.runner",
+    "rtdb.functions.runner_process",
     "rtdb.gateway.gateway",
     "rtdb.hub",
     "rtdb.transaction.committer",
 }
 """Where a process starts."""
+
+RUNNER_MODULES = {"rtdb.functions.runner", "rtdb.functions.runner_process"}
+"""What loads and executes an app's code: a process of its own, and tests that are prepared for it."""
 
 PUBLIC = {"rtdb", "rtdb.client"}
 """What an app author or a client's author imports."""
@@ -232,9 +237,13 @@ def _gateway_imports(modules: dict[str, Module]) -> Iterator[str]:
 
 def _entry_imports(modules: dict[str, Module]) -> Iterator[str]:
     for module, _, target, _, line in _internal(modules):
-        if target == "rtdb.functions.runner" or _is_in(target, "rtdb.testing"):
+        if _is_in(module.name, "rtdb.testing"):
+            continue
+        if target in RUNNER_MODULES and module.name not in RUNNER_MODULES:
+            yield f"{module.position(line)}: {module.name} may not import {target}: it loads code of the app"
+        elif _is_in(target, "rtdb.testing"):
             yield f"{module.position(line)}: {module.name} may not import {target}: nobody in rtdb does"
-        elif target == "rtdb" and not _is_in(module.name, "rtdb.testing"):
+        elif target == "rtdb":
             yield f"{module.position(line)}: {module.name} imports from the public rtdb; name the module it comes from"
 
 

@@ -47,7 +47,7 @@ def test_no_unit_is_placed_twice() -> None:
         ("rtdb/sync/connection.py", "from rtdb.schema.table import Table", "is a leaf above rtdb.values"),
         ("rtdb/functions/context.py", "from rtdb.transaction.transaction import T", "imports point down only"),
         ("rtdb/gateway/gateway.py", "from rtdb import application", "only as messages of rtdb.link.frames"),
-        ("rtdb/application.py", "import rtdb.functions.runner", "nobody in rtdb does"),
+        ("rtdb/application.py", "import rtdb.functions.runner", "it loads code of the app"),
         ("rtdb/application.py", "from rtdb.testing import faults", "nobody in rtdb does"),
         ("rtdb/cli/main.py", "from rtdb import query", "imports from the public rtdb"),
         ("rtdb/transaction/committer.py", "import trio", "may not import trio"),
