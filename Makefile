@@ -14,7 +14,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test quick check format bench soak clean
+.PHONY: help run test quick check format bench soak compiler clean
 
 # The interpreter the virtual environment is made from. `make test PYTHON=python3.13` picks another one.
 PYTHON ?= python3
@@ -36,7 +36,7 @@ run: $(INSTALLED)
 	$(BIN)/python server.py --data-dir $(DATA_DIR) --functions examples/memberpulse/functions --port $(PORT) \
 	    --no-redact-errors $(ARGS)
 
-test: check $(NODE_INSTALLED)
+test: check $(NODE_INSTALLED) compiler
 	$(BIN)/pytest -m 'not soak' $(ARGS)
 
 quick: $(INSTALLED)
@@ -55,8 +55,13 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 # Hypothesis reads the profile in tests/conftest.py: more examples, no deadline.
-soak: $(INSTALLED) $(NODE_INSTALLED)
+soak: $(INSTALLED) $(NODE_INSTALLED) compiler
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --timeout=0 $(ARGS)
+
+# The power loss tests load a recorder written in C into the process whose disk fails.
+compiler:
+	command -v cc >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --yes gcc libc6-dev; } || { \
+	    echo 'The power loss tests need a C compiler called cc. On Debian: apt install gcc libc6-dev' >&2; exit 1; }
 
 clean:
 	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

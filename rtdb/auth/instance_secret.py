@@ -6,12 +6,12 @@ that a copy of the data gives nobody a key. Whoever deletes it ends every admin 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from rtdb.auth.admin_key import SECRET_BYTES
 from rtdb.clock import Random
 from rtdb.errors import DataDirectoryError
+from rtdb.storage.durable_files import sync_directory, write_file
 
 __all__ = ["SECRET_FILE", "load_instance_secret", "write_private"]
 
@@ -41,9 +41,6 @@ def load_instance_secret(data_dir: Path, random: Random) -> bytes:
 def write_private(path: Path, text: str) -> None:
     """Put ``text`` into a file that only its owner can read, whole or not at all."""
     temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
+    write_file(temporary, text.encode("ascii"), mode=0o600)
     temporary.rename(path)
+    sync_directory(path.parent)

@@ -19,7 +19,7 @@ from rtdb.config import Config
 from rtdb.config_loader import LOG_LEVELS, Options, load_config
 from rtdb.errors import ConfigurationError, DataDirectoryError, UnauthenticatedError
 from rtdb.link import supervisor
-from rtdb.storage.environment import lock_data_dir, open_environment
+from rtdb.storage.environment import has_database, lock_data_dir, open_environment
 
 __all__ = ["admin_key_path", "serve"]
 
@@ -160,7 +160,8 @@ def _run(config: Config) -> int:
     try:
         with lock_data_dir(config.data_dir):
             # Looked at before any process starts, so that a directory that cannot be used is refused in one sentence.
-            open_environment(config.data_dir, readonly=False, limits=config.limits).close()
+            if has_database(config.data_dir):
+                open_environment(config.data_dir, readonly=True, limits=config.limits).close()
             secret = load_instance_secret(config.data_dir, SystemRandom())
             _write_admin_key(config, secret)
             return supervisor.serve(config)

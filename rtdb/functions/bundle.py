@@ -15,6 +15,7 @@ import msgspec
 from blake3 import blake3
 
 from rtdb.errors import BadRequestError
+from rtdb.storage.durable_files import make_directory, sync_directory, write_file
 
 __all__ = ["Bundle", "store_bundle"]
 
@@ -41,13 +42,10 @@ def store_bundle(functions: Path | None, data_dir: Path) -> Bundle:
     if not directory.exists():
         temporary = directory.with_name(f".{digest}")
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        for name, content in files.items():
-            path = temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_durably(path, content)
+        make_directory(directory.parent)
+        _write_files(temporary, files)
         temporary.rename(directory)
-        _sync_directory(directory.parent)
+        sync_directory(directory.parent)
     return Bundle(digest, directory)
 
 
@@ -72,16 +70,11 @@ def _read(functions: Path) -> dict[str, bytes]:
     return files
 
 
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _write_files(target: Path, files: dict[str, bytes]) -> None:
+    folders = {target, *(folder for name in files for folder in (target / name).parents if target in folder.parents)}
+    for folder in sorted(folders):
+        folder.mkdir()
+    for name, content in files.items():
+        write_file(target / name, content)
+    for folder in folders:
+        sync_directory(folder)

@@ -23,6 +23,7 @@ import lmdb
 
 from rtdb.config import Limits
 from rtdb.errors import AlreadyRunningError, DataDirectoryError, StorageError
+from rtdb.storage.durable_files import make_directory
 
 __all__ = [
     "FORMAT_VERSION",
@@ -30,6 +31,7 @@ __all__ = [
     "Environment",
     "ReadTransaction",
     "WriteTransaction",
+    "has_database",
     "lock_data_dir",
     "open_environment",
 ]
@@ -187,6 +189,11 @@ class Environment:
         self.close()
 
 
+def has_database(data_dir: Path) -> bool:
+    """Whether a database was begun in this directory."""
+    return (data_dir / "db").exists()
+
+
 def open_environment(data_dir: Path, *, readonly: bool, limits: Limits) -> Environment:
     """Open the database of ``data_dir``, creating an empty one unless ``readonly``.
 
@@ -287,7 +294,7 @@ def lock_data_dir(data_dir: Path) -> DataDirectoryLock:
 
     Raises AlreadyRunningError when another process holds it.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_directory(data_dir)
     descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

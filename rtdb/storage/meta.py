@@ -9,6 +9,7 @@
     registry_seq         u64        last block that wrote `_tables` or `_indexes`
     deployment           text       id of the active deployment's document; absent when there is none
     count:<table>        u64        documents in the table
+    opened               u64        when a committer last opened the database, nanoseconds (transaction/genesis.py)
     backfill:<index>     bytes      how far a backfill or an erasure has come (index/backfill.py)
 """
 
@@ -39,6 +40,7 @@ __all__ = [
     "write_deployment",
     "write_instance",
     "write_log_id",
+    "write_opened",
     "write_position",
     "write_registry_seq",
 ]
@@ -51,6 +53,7 @@ _LOG_ID: Final = b"log_id"
 _APPLIED: Final = b"applied"
 _REGISTRY_SEQ: Final = b"registry_seq"
 _DEPLOYMENT: Final = b"deployment"
+_OPENED: Final = b"opened"
 _COUNT: Final = b"count:"
 _BACKFILL: Final = b"backfill:"
 
@@ -118,6 +121,10 @@ def read_log_id(txn: ReadTransaction) -> bytes | None:
 def write_log_id(txn: WriteTransaction, log_id: bytes) -> None:
     assert len(log_id) == 16
     txn.put(txn.meta, _LOG_ID, log_id)
+
+
+def write_opened(txn: WriteTransaction, now_ns: int) -> None:
+    txn.put(txn.meta, _OPENED, _U64.pack(now_ns))
 
 
 def read_count(txn: ReadTransaction, table: int) -> int:

@@ -50,7 +50,7 @@ def dump(environment: Environment) -> dict[str, list[tuple[bytes, bytes]]]:
     names = ("meta", "documents", "indexes", "log", "undo")
     with environment.read() as txn:
         content = {name: list(txn.cursor(getattr(txn, name))) for name in names}
-    content["meta"] = [entry for entry in content["meta"] if entry[0] not in (b"instance", b"log_id")]
+    content["meta"] = [entry for entry in content["meta"] if entry[0] not in (b"instance", b"log_id", b"opened")]
     return content
 
 
