@@ -7,7 +7,7 @@ What is exported here is what an app imports, and what we promise::
 The server itself is started with ``rtdb serve``; ARCHITECTURE.md explains how it is built.
 """
 
-from rtdb.functions.context import DatabaseReader, DatabaseWriter, MutationContext, QueryContext
+from rtdb.functions.context import DatabaseReader, DatabaseWriter, MutationContext, QueryContext, SystemReader
 from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.definition import internal_mutation, internal_query, mutation, query
 from rtdb.schema.schema import define_schema
@@ -23,6 +23,7 @@ __all__ = [
     "Int64",
     "MutationContext",
     "QueryContext",
+    "SystemReader",
     "Value",
     "define_schema",
     "define_table",

@@ -1,7 +1,7 @@
 """``ctx``: everything a query or mutation can reach of the world.
 
 =================  ====================================================================================================
-``ctx.db``         documents; a query's is read-only
+``ctx.db``         documents; a query's is read-only; ``ctx.db.system`` reads system tables
 ``ctx.now()``      the execution's time, whole milliseconds since the epoch; the same at every call
 ``ctx.random``     a ``random.Random`` seeded anew for each execution
 ``ctx.log``        ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
@@ -15,7 +15,7 @@ and identity were read. It does not know transactions: it is given something tha
 from __future__ import annotations
 
 import random
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 
@@ -34,6 +34,8 @@ __all__ = [
     "Logger",
     "MutationContext",
     "QueryContext",
+    "SystemReader",
+    "TableReader",
 ]
 
 Document = dict[str, Any]
@@ -42,11 +44,12 @@ SEED_BYTES = 16
 
 
 class Documents(QueryRunner, Protocol):
-    """What ``ctx.db`` stands on; ``table`` None means: whatever table the id belongs to."""
+    """What ``ctx.db`` stands on; ``table`` None means: whatever table the id belongs to. ``system`` is for
+    ``ctx.db.system``."""
 
-    def get(self, id: str, table: str | None = None) -> Document | None: ...
+    def get(self, id: str, table: str | None = None, *, system: bool = False) -> Document | None: ...
 
-    def normalize_id(self, table: str, text: str) -> str | None: ...
+    def normalize_id(self, table: str, text: str, *, system: bool = False) -> str | None: ...
 
     def insert(self, table: str, value: Document) -> str: ...
 
@@ -72,10 +75,12 @@ class Invocation:
         self.read_identity = False
 
 
-class DatabaseReader:
-    """``ctx.db`` of a query."""
+class TableReader:
+    """Reads documents: of the app's tables, or of the system's."""
 
     __slots__ = ("_documents",)
+
+    _is_system: ClassVar[bool] = False
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
@@ -83,18 +88,37 @@ class DatabaseReader:
     def get(self, id_or_table: str, id: str | Undefined = UNDEFINED) -> Document | None:
         """Return a document, None when there is none: ``get(id)`` or ``get("table", id)``."""
         if isinstance(id, Undefined):
-            return self._documents.get(id_or_table)
-        return self._documents.get(id, id_or_table)
+            return self._documents.get(id_or_table, system=self._is_system)
+        return self._documents.get(id, id_or_table, system=self._is_system)
 
     def query(self, table: str) -> TableQuery:
         """Begin a query of a table."""
-        return TableQuery(self._documents, table)
+        return TableQuery(self._documents, table, system=self._is_system)
 
     def normalize_id(self, table: str, id: str) -> str | None:
         """Return ``id`` if it is one of this table's, else None. Whether the document exists is not checked."""
         if not isinstance(table, str):
-            raise TypeError(f"`ctx.db.normalize_id` takes the name of a table, got {type(table).__name__}")
-        return self._documents.normalize_id(table, id)
+            raise TypeError(f"`normalize_id` takes the name of a table, got {type(table).__name__}")
+        return self._documents.normalize_id(table, id, system=self._is_system)
+
+
+class SystemReader(TableReader):
+    """``ctx.db.system``: the tables ``_storage`` and ``_scheduled_functions``, which nobody writes directly."""
+
+    __slots__ = ()
+
+    _is_system = True
+
+
+class DatabaseReader(TableReader):
+    """``ctx.db`` of a query."""
+
+    __slots__ = ()
+
+    @property
+    def system(self) -> SystemReader:
+        """The system tables that an app may read."""
+        return SystemReader(self._documents)
 
 
 class DatabaseWriter(DatabaseReader):

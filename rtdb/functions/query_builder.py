@@ -45,6 +45,8 @@ class QueryRunner(Protocol):
         expressions: list[RangeExpression],
         order: Order,
         operators: list[Operator],
+        *,
+        system: bool,
     ) -> Iterator[Document]: ...
 
 
@@ -197,17 +199,14 @@ RangeFunction = Callable[[IndexRangeBuilder], IndexRangeBuilder]
 class Query:
     """A described query that can be refined once more or read once."""
 
-    __slots__ = ("_expressions", "_index", "_operators", "_order", "_rows", "_runner", "_state", "_table")
+    __slots__ = ("_expressions", "_index", "_operators", "_order", "_source", "_state")
 
-    def __init__(self, runner: QueryRunner, table: str, index: str | None, expressions: list[RangeExpression]) -> None:
-        self._runner = runner
-        self._table = table
+    def __init__(self, source: TableQuery, index: str | None, expressions: list[RangeExpression]) -> None:
+        self._source = source
         self._index = index
         self._expressions = expressions
         self._order: Order | None = None
         self._operators: list[Operator] = []
-        self._rows: Iterator[Document] | None = None
-        """Set by the first row asked for."""
         self._state: Literal["preparing", "executing", "closed", "consumed"] = "preparing"
         """``closed``: chained with another operator; ``consumed``: every row was given out, or the loop was left."""
 
@@ -250,7 +249,7 @@ class Query:
 
     def unique(self) -> Document | None:
         """Return the only row, None when there is none. Raises when there are several."""
-        table = self._table
+        table = self._source.table
         rows = self.take(2)
         if len(rows) > 1:
             ids = ", ".join(row["_id"] for row in rows)
@@ -269,8 +268,13 @@ class Query:
 
     def _iterate(self) -> Iterator[Document]:
         try:
-            yield from self._runner.run_query(
-                self._table, self._index, self._expressions, self._order or "asc", self._operators
+            yield from self._source.runner.run_query(
+                self._source.table,
+                self._index,
+                self._expressions,
+                self._order or "asc",
+                self._operators,
+                system=self._source.system,
             )
         finally:
             self._state = "consumed"
@@ -282,7 +286,7 @@ class Query:
                 "A query can only be chained once and can't be chained after iteration begins.", code="InvalidQuery"
             )
         self._state = "closed"
-        query = Query(self._runner, self._table, self._index, self._expressions)
+        query = Query(self._source, self._index, self._expressions)
         query._order = self._order
         query._operators = self._operators
         return query
@@ -306,31 +310,32 @@ class Query:
 class TableQuery:
     """What ``ctx.db.query(table)`` returns: a table that has not been asked anything yet, usable repeatedly."""
 
-    __slots__ = ("_runner", "_table")
+    __slots__ = ("runner", "system", "table")
 
-    def __init__(self, runner: QueryRunner, table: str) -> None:
+    def __init__(self, runner: QueryRunner, table: str, *, system: bool = False) -> None:
         if not isinstance(table, str):
             raise TypeError(f"`ctx.db.query` takes the name of a table, got {type(table).__name__}")
-        self._runner = runner
-        self._table = table
+        self.runner = runner
+        self.table = table
+        self.system = system
 
     def with_index(self, index: str, index_range: RangeFunction | None = None) -> Query:
         """Read through an index, optionally only a range of it."""
         if not isinstance(index, str):
             raise TypeError(f"`with_index` takes the name of an index, got {type(index).__name__}")
         if index_range is None:
-            return Query(self._runner, self._table, index, [])
+            return Query(self, index, [])
         built = index_range(IndexRangeBuilder([]))
         if not isinstance(built, IndexRangeBuilder):
             raise TypeError(
                 "The range function of `with_index` must return what its builder returned, as in "
                 f'`lambda q: q.eq("field", value)`; it returned {type(built).__name__}'
             )
-        return Query(self._runner, self._table, index, built.expressions())
+        return Query(self, index, built.expressions())
 
     def full_table_scan(self) -> Query:
         """Read the whole table in order of creation."""
-        return Query(self._runner, self._table, None, [])
+        return Query(self, None, [])
 
     def filter(self, predicate: FilterFunction) -> Query:
         return self.full_table_scan().filter(predicate)

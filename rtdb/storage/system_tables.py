@@ -34,6 +34,7 @@ __all__ = [
     "STORAGE_TABLE",
     "SYSTEM_TABLES",
     "TABLES_TABLE",
+    "VISIBLE_SYSTEM_TABLES",
     "index_document_id",
     "index_name_key",
     "session_request_id",
@@ -60,6 +61,9 @@ SYSTEM_TABLES: Final[dict[str, int]] = {
     "_scheduled_functions": SCHEDULED_FUNCTIONS_TABLE,
     "_storage": STORAGE_TABLE,
 }
+
+VISIBLE_SYSTEM_TABLES: Final = frozenset({"_scheduled_functions", "_storage"})
+"""Those that an app may read, with ``ctx.db.system`` (data-model §3.4); for it the others do not exist."""
 
 FIRST_USER_TABLE: Final = 10001
 

@@ -38,6 +38,7 @@ from rtdb.storage.system_tables import (
     NAMES_INDEX,
     NEXT_TABLE_KEY,
     TABLES_TABLE,
+    VISIBLE_SYSTEM_TABLES,
     index_name_key,
     table_document_id,
     table_name_key,
@@ -105,9 +106,12 @@ class Transaction:
 
     # --- documents ----------------------------------------------------------------------------------------------------
 
-    def get(self, id: str, table: str | None = None) -> Document | None:
-        """Return a document, or None. ``table`` makes an id of another table an error."""
-        number, internal, definition = self._locate(id, table, "get")
+    def get(self, id: str, table: str | None = None, *, system: bool = False) -> Document | None:
+        """Return a document, or None. ``table`` makes an id of another table an error.
+
+        ``system`` is the reader for the system tables that apps may see, and for no other table.
+        """
+        number, internal, definition = self._locate(id, table, "get", system=system)
         if definition is None:
             return None
         data = self._read(number, internal, id)
@@ -174,13 +178,10 @@ class Transaction:
         self._writes.update(number, internal, None)
         self._put_in_overlay(number, internal, None)
 
-    def normalize_id(self, table: str, text: str) -> str | None:
+    def normalize_id(self, table: str, text: str, *, system: bool = False) -> str | None:
         """Return ``text`` if it is an id of this table, else None. Whether the document exists is not looked at."""
-        if table.startswith("_"):
-            raise DeveloperError(
-                "System tables can only be accessed from db.system.normalizeId().", code="SystemTableError"
-            )
-        definition = self._find_table(table)
+        _check_reader(table, "normalizeId", system=system)
+        definition = self._find_visible_table(table)
         if definition is None or not isinstance(text, str):
             return None
         try:
@@ -198,12 +199,13 @@ class Transaction:
         expressions: Sequence[tuple[RangeOperator, str, Any]],
         order: Literal["asc", "desc"],
         operators: Sequence[Operator],
+        *,
+        system: bool = False,
     ) -> Iterator[Document]:
         """Run a query; ``index`` None is the whole table in order of creation. Rows are read as they are asked for."""
-        if table.startswith("_"):
-            raise DeveloperError("System tables can only be accessed from db.system.query().", code="SystemTableError")
+        _check_reader(table, "query", system=system)
         stages = compile_operators(operators)
-        definition = self._find_table(table)
+        definition = self._find_visible_table(table)
         if index is None:
             if definition is None:
                 return iter(())
@@ -287,6 +289,12 @@ class Transaction:
         self._reads.add_point(NAMES_INDEX, table_name_key(name))
         return self._registry.table(name)
 
+    def _find_visible_table(self, name: str) -> TableDefinition | None:
+        """Find a table for the app: system tables that are the platform's own do not exist for it."""
+        if name.startswith("_") and name not in VISIBLE_SYSTEM_TABLES:
+            return None
+        return self._find_table(name)
+
     def _find_index(self, table: str, definition: TableDefinition | None, name: str) -> IndexDefinition:
         if name not in ("by_id", "by_creation_time"):
             self._reads.add_point(NAMES_INDEX, index_name_key(table, name))
@@ -300,8 +308,10 @@ class Transaction:
             )
         return index
 
-    def _locate(self, id: str, table: str | None, verb: Verb) -> tuple[int, bytes, TableDefinition | None]:
-        """Return where an id points to; the definition is None when no table has its number."""
+    def _locate(
+        self, id: str, table: str | None, verb: Verb, *, system: bool = False
+    ) -> tuple[int, bytes, TableDefinition | None]:
+        """Return where an id points to; the definition is None when no table that may be seen has its number."""
         if not isinstance(id, str):
             raise DeveloperError(
                 f"Invalid argument `id` for `db.{verb}`, expected string but got '{type(id).__name__}': {id!r}",
@@ -316,8 +326,15 @@ class Transaction:
             # Which table it will be is not known, so that any new table may change the answer.
             self._reads.add_point(NAMES_INDEX, NEXT_TABLE_KEY)
             return number, internal, None
-        if definition.name.startswith("_"):
-            raise DeveloperError("System tables can only be accessed with db.system.", code="SystemTableError")
+        if definition.name.startswith("_") is not system:
+            raise DeveloperError(
+                "User tables cannot be accessed with db.system."
+                if system
+                else "System tables can only be accessed with db.system.",
+                code="SystemTableError",
+            )
+        if system and definition.name not in VISIBLE_SYSTEM_TABLES:
+            return number, internal, None
         if table is not None and definition.name != table:
             raise _invalid_argument(
                 "id", verb, f'expected to be an Id<"{table}">, got Id<"{definition.name}"> instead.'
@@ -407,6 +424,16 @@ class Transaction:
     def _put_in_overlay(self, number: int, internal: bytes, data: bytes | None) -> None:
         if self._overlay is not None:
             self._overlay.put(number, internal, None if data is None else StoredDocument(0, 0, data))
+
+
+def _check_reader(table: str, method: Literal["query", "normalizeId"], *, system: bool) -> None:
+    if table.startswith("_") is not system:
+        raise DeveloperError(
+            f"User tables can only be accessed from db.{method}()."
+            if system
+            else f"System tables can only be accessed from db.system.{method}().",
+            code="SystemTableError",
+        )
 
 
 def _not_counted(data_bytes: int) -> None:

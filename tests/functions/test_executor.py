@@ -239,6 +239,23 @@ def test_results_that_are_no_values_are_refused_clearly(bench: MakeBench, expres
     assert message in app.error("m:f").message
 
 
+def test_system_tables_are_read_through_their_own_reader(bench: MakeBench) -> None:
+    app = bench(
+        m="""
+        @query
+        def f(ctx):
+            system = ctx.db.system
+            files = system.query("_storage").collect() + system.query("_scheduled_functions").order("desc").take(1)
+            return [files, system.get("kg2000820c20a1g7104gm2rc1m70y674"), system.normalize_id("_storage", "x")]
+
+        @query
+        def g(ctx): return ctx.db.query("_storage").collect()
+        """
+    )
+    assert app.run("m:f") == [[], None, None]
+    assert "System tables can only be accessed from db.system.query()." in app.error("m:g").message
+
+
 def test_undefined_is_null_as_a_result_and_absent_in_one(bench: MakeBench) -> None:
     app = bench(
         m="""

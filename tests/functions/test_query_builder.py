@@ -18,7 +18,7 @@ class Recorder:
         self.asked: list[Any] = []
 
     def run_query(
-        self, table: str, index: str | None, expressions: Any, order: Any, operators: Any
+        self, table: str, index: str | None, expressions: Any, order: Any, operators: Any, *, system: bool
     ) -> Iterator[dict[str, Any]]:
         self.asked.append((table, index, expressions, order, list(operators)))
         limits = [operand for kind, operand in operators if kind == "limit"]
