@@ -43,6 +43,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     result_bytes_max: int = 16 * MIB
     log_lines_max: int = 256
     log_line_bytes_max: int = 32 * KIB
+    call_depth_max: int = 8
+    """Calls of other functions inside each other, in one transaction."""
     error_message_bytes_max: int = 64 * KIB
     error_frames_max: int = 32
     """Innermost frames kept in an error; a runaway recursion has a thousand equal ones."""

@@ -97,12 +97,18 @@ class App:
         self.functions = {
             path: AppFunction(path, definition, self.tables) for path, definition in sorted(definitions.items())
         }
+        self._paths = {id(definition): path for path, definition in definitions.items()}
+        self._definitions = definitions  # held, so that no other object is given the identity of one
         self.description = Description(
             functions=[_describe(path, definition) for path, definition in sorted(definitions.items())],
             schema=None if schema is None else schema.to_json(),
         )
         self.document_checks = _document_checks(schema, self.tables)
         """By table name, for tables whose documents the schema checks."""
+
+    def path_of(self, definition: FunctionDefinition) -> str | None:
+        """Return the canonical path of one of the app's functions, None for any other."""
+        return self._paths.get(id(definition))
 
     def check_document(self, table: str, document: dict[str, Value]) -> None:
         """Raise when the schema does not allow this document in this table."""

@@ -6,6 +6,7 @@
 ``ctx.random``     a ``random.Random`` seeded anew for each execution
 ``ctx.log``        ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
 ``ctx.auth``       who is calling
+``ctx.run_query``  other functions of the app, in the same transaction; a mutation's has ``ctx.run_mutation`` too
 =================  ====================================================================================================
 
 What an execution looked at decides how its result may be shared and for how long, so the context records whether time
@@ -20,13 +21,16 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from rtdb.clock import Random
+from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.log_lines import LogLines
 from rtdb.functions.query_builder import QueryRunner, TableQuery
+from rtdb.link.frames import FunctionKind
 from rtdb.values.json_codec import decode_canonical
 from rtdb.values.value import UNDEFINED, Undefined, Value
 
 __all__ = [
     "Auth",
+    "Calls",
     "DatabaseReader",
     "DatabaseWriter",
     "Documents",
@@ -39,6 +43,7 @@ __all__ = [
 ]
 
 Document = dict[str, Any]
+FunctionReference = str | FunctionDefinition
 
 SEED_BYTES = 16
 
@@ -58,6 +63,12 @@ class Documents(QueryRunner, Protocol):
     def replace(self, id: str, value: Document, table: str | None = None) -> None: ...
 
     def delete(self, id: str, table: str | None = None) -> None: ...
+
+
+class Calls(Protocol):
+    """Calls other functions of the app, inside the transaction of the one that asks."""
+
+    def run(self, kind: FunctionKind, caller: FunctionKind, function: object, arguments: object) -> Value: ...
 
 
 class Invocation:
@@ -199,12 +210,15 @@ class Auth:
 class QueryContext:
     """The context of a query."""
 
-    __slots__ = ("_invocation", "_random", "auth", "db", "log")
+    __slots__ = ("_calls", "_invocation", "_random", "auth", "db", "log")
+
+    _kind: ClassVar[FunctionKind] = "query"
 
     db: DatabaseReader
 
-    def __init__(self, documents: Documents, invocation: Invocation) -> None:
+    def __init__(self, documents: Documents, invocation: Invocation, calls: Calls) -> None:
         self._invocation = invocation
+        self._calls = calls
         self._random: random.Random | None = None
         self.db = self._database(documents)
         self.log = Logger(invocation.log_lines)
@@ -223,6 +237,21 @@ class QueryContext:
             self._random = random.Random(self._invocation.entropy.bytes(SEED_BYTES))  # noqa: S311  # not for secrets
         return self._random
 
+    def run_query(self, function: FunctionReference, arguments: dict[str, Any] | None = None) -> Value:
+        """Call a query in this transaction and return its result: ``ctx.run_query("users:find", {"name": "ada"})``.
+
+        The function may be named by its path or given itself; internal ones can be called too. What it raises arrives
+        as a ``ConvexError`` with its data, or as an error with its printed form.
+        """
+        return self._calls.run("query", self._kind, function, arguments)
+
+    def run_mutation(self, function: FunctionReference, arguments: dict[str, Any] | None = None) -> Value:
+        """Call a mutation in this transaction, in the way of :meth:`run_query`.
+
+        If it fails, everything it wrote is undone, and the caller may go on.
+        """
+        return self._calls.run("mutation", self._kind, function, arguments)
+
     def _database(self, documents: Documents) -> DatabaseReader:
         return DatabaseReader(documents)
 
@@ -231,6 +260,8 @@ class MutationContext(QueryContext):
     """The context of a mutation."""
 
     __slots__ = ()
+
+    _kind = "mutation"
 
     db: DatabaseWriter
 

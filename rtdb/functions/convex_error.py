@@ -18,11 +18,14 @@ MESSAGE_CHARACTERS_MAX = 16384  # data-model §9: clients cut there too, so long
 
 
 class ConvexError(ApplicationError):
-    """An error with a payload for the client: ``raise ConvexError({"code": "FULL"})``."""
+    """An error with a payload for the client: ``raise ConvexError({"code": "FULL"})``.
 
-    def __init__(self, data: Value) -> None:
+    ``message`` is what it is printed as, unless the data say it well enough.
+    """
+
+    def __init__(self, data: Value, *, message: str | None = None) -> None:
         self.data = data
-        super().__init__(_message(data))
+        super().__init__(_message(data) if message is None else message)
 
 
 def _message(data: object) -> str:

@@ -20,45 +20,40 @@ It does not know processes, deadlines or memory limits: the runner pool stops wh
 
 from __future__ import annotations
 
-import inspect
-import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import structlog
 
 from rtdb.clock import Clock, Random
 from rtdb.config import Limits
-from rtdb.errors import BadRequestError, DeveloperError, RtdbError, ValidationError
+from rtdb.errors import DeveloperError, RtdbError
 from rtdb.functions.app_loader import App
-from rtdb.functions.context import Invocation, MutationContext, QueryContext
-from rtdb.functions.error_report import is_ours, report_exception
-from rtdb.functions.log_lines import LogLines, PrintCapture
-from rtdb.functions.query_builder import Query, TableQuery
+from rtdb.functions.context import Invocation
+from rtdb.functions.function_calls import (
+    CallFailed,
+    FunctionCalls,
+    decode_arguments,
+    find_function,
+    not_found,
+    parse_path,
+    wrong_kind,
+)
+from rtdb.functions.log_lines import LogLines
 from rtdb.functions.system_functions import SYSTEM_FUNCTIONS
 from rtdb.link.frames import Call, ExecutionError, FunctionKind, Outcome, ReadRange, SessionRequest, Write
 from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.transaction import Transaction
-from rtdb.values.function_path import FunctionPath, parse_function_path
-from rtdb.values.json_codec import decode, encode, encode_exact
-from rtdb.values.value import UNDEFINED, display
-from rtdb.values.violations import display_bytes
+from rtdb.values.function_path import FunctionPath
+from rtdb.values.json_codec import encode
 
 __all__ = ["execute"]
 
 GENERIC_MESSAGE = "Your request couldn't be completed. Try again later."
 
 _log = structlog.get_logger("rtdb.functions")
-
-
-class _Failed(Exception):
-    """Ends an execution with this error."""
-
-    def __init__(self, error: ExecutionError) -> None:
-        self.error = error
 
 
 def execute(
@@ -82,7 +77,7 @@ def execute(
     result: bytes | None = None
     try:
         result = execution.run()
-    except _Failed as failed:
+    except CallFailed as failed:
         error = failed.error
     except DeveloperError as failure:
         error = ExecutionError(failure.code, failure.message)
@@ -111,10 +106,10 @@ class _Execution:
 
     def run(self) -> bytes:
         """Execute the call and return the encoded result."""
-        path = self._parse_path()
+        path = parse_path(self._app, self._call.path)
         if path.is_system:
             return self._run_system(path)
-        return self._run_app(path)
+        return self._run_app()
 
     def outcome(self, result: bytes | None, error: ExecutionError | None, micros: int) -> Outcome:
         """Return what the execution amounts to. One that failed has read, but not written."""
@@ -141,32 +136,15 @@ class _Execution:
 
     # --- the three kinds of function ----------------------------------------------------------------------------------
 
-    def _run_app(self, path: FunctionPath) -> bytes:
-        function = self._app.functions.get(self._call.path) or self._app.functions.get(str(path))
-        if function is None or (function.internal and not self._call.internal):
-            raise _Failed(self._not_found(path))
-        self._check_kind(path, function.kind)
+    def _run_app(self) -> bytes:
+        function = find_function(self._app, self._call.path, internal=self._call.internal)
+        self._check_kind(function.path, function.kind)
         if function.kind == "mutation":
             replayed = self._replay()
             if replayed is not None:
                 return replayed
-        transaction = self._transaction
-        tables = self._app.tables
-        tables.lookup_number = transaction.table_number
-        tables.lookup_name = transaction.table_name
-        arguments = self._decode_arguments(path)
-        try:
-            function.check_args(arguments)
-        except ValidationError as error:
-            raise _failed("ValidationError", f"ArgumentValidationError: {error.message}") from None
-        context = (MutationContext if function.kind == "mutation" else QueryContext)(transaction, self._invocation)
-        returned = self._call_handler(function.handler, context, arguments)
-        exact, result = self._encode_result(path, returned)
-        if function.check_returns is not None:
-            try:
-                function.check_returns(exact)
-            except ValidationError as error:
-                raise _failed("ValidationError", f"ReturnsValidationError: {error.message}") from None
+        calls = FunctionCalls(self._app, self._transaction, self._invocation, self._limits)
+        result = calls.call(function, decode_arguments(function.path, self._call.args, self._limits))
         self._record(result)
         return result
 
@@ -174,29 +152,13 @@ class _Execution:
         """Run one of the server's own functions, for those who may call anything."""
         if not self._call.internal:
             kind = self._call.kind if self._call.kind in ("query", "mutation") else "query"
-            raise _failed("OperationNotPermitted", f"Operation {kind} not permitted")
+            raise CallFailed(ExecutionError("OperationNotPermitted", f"Operation {kind} not permitted"))
         function = SYSTEM_FUNCTIONS.get(str(path))
         if function is None:
-            raise _Failed(self._not_found(path))
+            raise not_found(path, internal=True)
         self._check_kind(path, function.kind)
-        arguments = self._decode_arguments(path)
+        arguments = decode_arguments(path, self._call.args, self._limits)
         return encode(function.handler(self._transaction, arguments, self._limits))
-
-    def _call_handler(self, handler: Any, context: QueryContext, arguments: dict[str, Any]) -> Any:
-        """Call the app's code, with what it prints captured."""
-        stdout = sys.stdout
-        capture = PrintCapture(self._invocation.log_lines)
-        sys.stdout = capture
-        try:
-            returned = handler(context, **arguments)
-        except BaseException as error:  # also SystemExit and KeyboardInterrupt: it is the app's code that raised them
-            if is_ours(error):
-                raise
-            raise _Failed(report_exception(error, self._app.root, self._limits)) from None
-        finally:
-            sys.stdout = stdout
-            capture.finish()
-        return returned
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -212,22 +174,6 @@ class _Execution:
         transaction.read_deployment()
         return transaction
 
-    def _parse_path(self) -> FunctionPath:
-        function = self._app.functions.get(self._call.path)
-        if function is not None:
-            return function.path
-        try:
-            return parse_function_path(self._call.path)
-        except BadRequestError as error:
-            raise _failed(error.code, error.message) from None
-
-    def _not_found(self, path: FunctionPath) -> ExecutionError:
-        if self._call.internal:
-            message = f"Could not find function for '{path.short}'. Did you forget to run `npx convex dev`?"
-        else:
-            message = f"Could not find public function for '{path.short}'."
-        return ExecutionError("FunctionNotFound", message)
-
     def _check_kind(self, path: FunctionPath, kind: FunctionKind) -> None:
         wanted = self._call.kind
         if kind != self._kind:
@@ -235,54 +181,7 @@ class _Execution:
             self._kind = kind
             self._transaction = self._begin(writable=kind == "mutation")
         if wanted not in (kind, "any"):
-            raise _failed(
-                "WrongFunctionKind",
-                f"Trying to execute {_file_path(path)} as {wanted.title()}, but it is defined as {kind.title()}.",
-            )
-
-    def _decode_arguments(self, path: FunctionPath) -> dict[str, Any]:
-        data = self._call.args
-        limit = self._limits.arguments_bytes_max
-        if len(data) > limit:
-            raise _failed(
-                "ArgumentsTooLarge",
-                f"Arguments for {_file_path(path)} are too large "
-                f"(actual: {display_bytes(len(data))}, limit: {display_bytes(limit)})",
-            )
-        try:
-            arguments = decode(data)
-        except (BadRequestError, DeveloperError) as error:
-            raise _failed(error.code, f"Invalid arguments for {_file_path(path)}: {error.message}") from None
-        if isinstance(arguments, list):
-            if len(arguments) != 1:
-                raise _failed(
-                    "ValidationError",
-                    "ArgumentValidationError: Expected to receive a single object as the function's argument. "
-                    f"Instead received {len(arguments)} arguments: {display(arguments)}",
-                )
-            arguments = arguments[0]
-        if not isinstance(arguments, dict):
-            raise _failed(
-                "ValidationError",
-                "ArgumentValidationError: Expected to receive an object as the function's argument. "
-                f"Instead received: {display(arguments)}",
-            )
-        return arguments
-
-    def _encode_result(self, path: FunctionPath, returned: Any) -> tuple[Any, bytes]:
-        """Return the result made of exact types, and encoded; UNDEFINED is null (data-model §1.7)."""
-        try:
-            exact, result = encode_exact(None if returned is UNDEFINED else returned)
-        except DeveloperError as error:
-            raise _no_result(path, returned, error) from None
-        limit = self._limits.result_bytes_max
-        if len(result) > limit:
-            raise _failed(
-                "ReturnValueTooLarge",
-                f"Function {_file_path(path)} return value is too large "
-                f"(actual: {display_bytes(len(result))}, limit: {display_bytes(limit)})",
-            )
-        return exact, result
+            raise wrong_kind(path, wanted, kind)
 
     # --- session requests ---------------------------------------------------------------------------------------------
 
@@ -320,33 +219,6 @@ class _SessionRecord(msgspec.Struct):
 
 def _request_id(session: SessionRequest) -> bytes:
     return session_request_id(session.session, session.request)
-
-
-def _file_path(path: FunctionPath) -> str:
-    return f"{path.module}.js:{path.export}"
-
-
-def _no_result(path: FunctionPath, returned: Any, error: DeveloperError) -> _Failed:
-    """Say why this cannot be a result, with advice for the usual mistakes."""
-    if isinstance(returned, Query | TableQuery):
-        return _failed(
-            "InvalidReturnValue",
-            "Return value is a Query. Results must be retrieved with `.collect()`, `.take(n), `.unique()`, or "
-            "`.first()`.",
-        )
-    if inspect.isgenerator(returned) or inspect.isawaitable(returned) or inspect.isasyncgen(returned):
-        if inspect.iscoroutine(returned):
-            returned.close()  # it will never be awaited, and that is said here
-        return _failed(
-            "InvalidReturnValue",
-            f"Function {_file_path(path)} returned a {type(returned).__name__}: queries and mutations are plain "
-            "functions that return a value; use a list instead of a generator, and `def` instead of `async def`.",
-        )
-    return _failed(error.code, f"Function {_file_path(path)} return value invalid: {error.message}")
-
-
-def _failed(code: str, message: str) -> _Failed:
-    return _Failed(ExecutionError(code, message))
 
 
 def _system_error(call: Call, error: Exception, code: str, status: int) -> ExecutionError:

@@ -146,6 +146,10 @@ class Overlay:
             layer.pending[internal] = pending
             self._pending.append((pending, table, internal))
 
+    def forget(self, table: int, internal: bytes) -> None:
+        """Say nothing about a document any more: what is below shows again."""
+        self.layer(table).forget(internal)
+
     def get(self, table: int, internal: bytes) -> StoredDocument | Untouched | None:
         """Return the version of a document, None if it does not exist, UNTOUCHED if the overlay says nothing
         about it.

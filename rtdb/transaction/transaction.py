@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from rtdb.clock import Random
 from rtdb.config import Limits
@@ -55,13 +55,21 @@ from rtdb.values.json_codec import decode_canonical, encode, encode_exact
 from rtdb.values.ordering import encode_key
 from rtdb.values.value import UNDEFINED, check_document
 
-__all__ = ["DocumentCheck", "Transaction"]
+__all__ = ["DocumentCheck", "Savepoint", "Transaction"]
 
 Document = dict[str, Any]
 DocumentCheck = Callable[[str, Document], None]
 """``check(table name, document with its system fields)``: raises when the active schema does not allow it."""
 
 Verb = Literal["get", "patch", "replace", "delete"]
+
+
+class Savepoint(NamedTuple):
+    """A state of a transaction's writes that it can go back to."""
+
+    position: int
+    counted: tuple[int, int]
+    registry: Registry
 
 
 class Transaction:
@@ -103,6 +111,20 @@ class Transaction:
     def writes(self) -> list[Write]:
         """Return everything to be written, system tables first."""
         return self._writes.writes()
+
+    def savepoint(self) -> Savepoint:
+        """Return the present state of all writes, for :meth:`roll_back`."""
+        return Savepoint(self._writes.position(), self._usage.writes_counted(), self._registry)
+
+    def roll_back(self, savepoint: Savepoint) -> None:
+        """Undo every write since, and what it counted. What was read stays read, and creation times go on."""
+        for table, internal, state in self._writes.undo(savepoint.position):
+            if not isinstance(state, Untouched):
+                self._put_in_overlay(table, internal, state)
+            elif self._overlay is not None:
+                self._overlay.forget(table, internal)
+        self._usage.uncount_writes(savepoint.counted)
+        self._registry = savepoint.registry
 
     # --- documents ----------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,14 @@ class Usage:
                 code="TooManyBytesRead",
             )
 
+    def writes_counted(self) -> tuple[int, int]:
+        """Return documents and bytes written so far."""
+        return self._documents_written, self._bytes_written
+
+    def uncount_writes(self, counted: tuple[int, int]) -> None:
+        """Go back to what :meth:`writes_counted` returned."""
+        self._documents_written, self._bytes_written = counted
+
     def count_write(self, data_bytes: int) -> None:
         """Count one write, unless it is one too many: then it did not happen. Raises :class:`LimitError`."""
         limits = self._limits

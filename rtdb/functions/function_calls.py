@@ -1,0 +1,266 @@
+"""Calling functions of an app inside one transaction: the one that was asked for, and those that it calls in turn.
+
+::
+
+    find it ─▶ check its kind ─▶ check arguments ─▶ run it ─▶ encode and check the result
+
+A nested call shares everything with its caller but its arguments, result and seed, which are values of its own: the
+transaction with its read set, limits and time, and the log lines. When it fails, the writes it made are undone, also
+those of its own nested calls; what it has read stays read, because the caller's decision to go on depends on it.
+
+It does not know sessions, replies or where calls come from: that is the executor's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+from rtdb.config import Limits
+from rtdb.errors import BadRequestError, DeveloperError, ValidationError
+from rtdb.functions.app_loader import App, AppFunction
+from rtdb.functions.context import Invocation, MutationContext, QueryContext
+from rtdb.functions.convex_error import ConvexError
+from rtdb.functions.definition import FunctionDefinition
+from rtdb.functions.error_report import is_ours, report_exception
+from rtdb.functions.log_lines import PrintCapture
+from rtdb.functions.query_builder import Query, TableQuery
+from rtdb.link.frames import ExecutionError, FunctionKind
+from rtdb.transaction.transaction import Transaction
+from rtdb.values.function_path import FunctionPath, parse_function_path
+from rtdb.values.json_codec import decode, decode_canonical, encode, encode_exact
+from rtdb.values.value import UNDEFINED, Value, display
+from rtdb.values.violations import display_bytes
+
+__all__ = [
+    "CallFailed",
+    "FunctionCalls",
+    "NestedCallError",
+    "decode_arguments",
+    "file_path",
+    "find_function",
+    "not_found",
+    "parse_path",
+    "wrong_kind",
+]
+
+
+class CallFailed(Exception):
+    """A call of a function ended with this error."""
+
+    def __init__(self, error: ExecutionError) -> None:
+        self.error = error
+
+
+class NestedCallError(DeveloperError):
+    """What a nested call failed with, for its caller: the printed form of the error."""
+
+
+class FunctionCalls:
+    """Runs functions in one transaction."""
+
+    __slots__ = ("_app", "_depth", "_invocation", "_limits", "_transaction")
+
+    def __init__(self, app: App, transaction: Transaction, invocation: Invocation, limits: Limits) -> None:
+        self._app = app
+        self._transaction = transaction
+        self._invocation = invocation
+        self._limits = limits
+        self._depth = 0
+        """Nested calls under way."""
+        app.tables.lookup_number = transaction.table_number
+        app.tables.lookup_name = transaction.table_name
+
+    def call(self, function: AppFunction, arguments: dict[str, Any]) -> bytes:
+        """Run a function with decoded arguments and return its encoded result. Raises CallFailed."""
+        try:
+            function.check_args(arguments)
+        except ValidationError as error:
+            raise _failed("ValidationError", f"ArgumentValidationError: {error.message}") from None
+        context = (MutationContext if function.kind == "mutation" else QueryContext)(
+            self._transaction, self._invocation, self
+        )
+        returned = self._run_handler(function.handler, context, arguments)
+        exact, result = self._encode_result(function.path, returned)
+        if function.check_returns is not None:
+            try:
+                function.check_returns(exact)
+            except ValidationError as error:
+                raise _failed("ValidationError", f"ReturnsValidationError: {error.message}") from None
+        return result
+
+    def run(self, kind: FunctionKind, caller: FunctionKind, function: object, arguments: object) -> Value:
+        """Call a function from inside another one of kind ``caller`` (data-model §7.4)."""
+        if kind == "mutation" and caller != "mutation":
+            raise DeveloperError("Cannot call a Mutation function from a Query function", code="WrongFunctionKind")
+        if self._depth >= self._limits.call_depth_max:
+            raise DeveloperError(
+                "Cross component call depth limit exceeded. Do you have an infinite loop in your app?",
+                code="MaximumCallDepthExceeded",
+            )
+        path = self._path_of(function)
+        savepoint = self._transaction.savepoint() if kind == "mutation" else None
+        self._depth += 1
+        try:
+            found = find_function(self._app, path, internal=True)
+            if found.kind != kind:
+                raise wrong_kind(found.path, kind, found.kind)
+            result = self.call(found, self._nested_arguments(found.path, arguments))
+        except CallFailed as failed:
+            if savepoint is not None:
+                self._transaction.roll_back(savepoint)
+            raise _as_exception(failed.error) from None
+        finally:
+            self._depth -= 1
+        return decode_canonical(result)
+
+    def _path_of(self, function: object) -> str:
+        if isinstance(function, str):
+            return function
+        if not isinstance(function, FunctionDefinition):
+            raise TypeError(f"A function is named by its path or given itself, not by {type(function).__name__}")
+        path = self._app.path_of(function)
+        if path is None:
+            raise TypeError(f"{function!r} is not a function of this app")
+        return path
+
+    def _nested_arguments(self, path: FunctionPath, arguments: object) -> dict[str, Any]:
+        """Detach the arguments from the caller's objects and hold them to what a client may send."""
+        try:
+            data = encode({} if arguments is None else arguments)  # type: ignore[arg-type]  # it says what is no value
+        except DeveloperError as error:
+            raise _failed(error.code, f"Invalid arguments for {file_path(path)}: {error.message}") from None
+        return decode_arguments(path, data, self._limits)
+
+    def _run_handler(self, handler: Any, context: QueryContext, arguments: dict[str, Any]) -> Any:
+        """Call the app's code, with what it prints captured."""
+        stdout = sys.stdout
+        capture = PrintCapture(self._invocation.log_lines)
+        sys.stdout = capture
+        try:
+            returned = handler(context, **arguments)
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt: it is the app's code that raised them
+            if is_ours(error):
+                raise
+            raise CallFailed(report_exception(error, self._app.root, self._limits)) from None
+        finally:
+            sys.stdout = stdout
+            capture.finish()
+        return returned
+
+    def _encode_result(self, path: FunctionPath, returned: Any) -> tuple[Any, bytes]:
+        """Return the result made of exact types, and encoded; UNDEFINED is null (data-model §1.7)."""
+        try:
+            exact, result = encode_exact(None if returned is UNDEFINED else returned)
+        except DeveloperError as error:
+            raise _no_result(path, returned, error) from None
+        limit = self._limits.result_bytes_max
+        if len(result) > limit:
+            raise _failed(
+                "ReturnValueTooLarge",
+                f"Function {file_path(path)} return value is too large "
+                f"(actual: {display_bytes(len(result))}, limit: {display_bytes(limit)})",
+            )
+        return exact, result
+
+
+def parse_path(app: App, text: str) -> FunctionPath:
+    """Return the path of a function that may exist. Raises CallFailed."""
+    function = app.functions.get(text)
+    if function is not None:
+        return function.path
+    try:
+        return parse_function_path(text)
+    except BadRequestError as error:
+        raise _failed(error.code, error.message) from None
+
+
+def find_function(app: App, text: str, *, internal: bool) -> AppFunction:
+    """Return the function with this path, an internal one only for those who may call it. Raises CallFailed."""
+    path = parse_path(app, text)
+    function = app.functions.get(str(path))
+    if function is None or (function.internal and not internal):
+        raise not_found(path, internal=internal)
+    return function
+
+
+def not_found(path: FunctionPath, *, internal: bool) -> CallFailed:
+    if internal:
+        message = f"Could not find function for '{path.short}'. Did you forget to run `npx convex dev`?"
+    else:
+        message = f"Could not find public function for '{path.short}'."
+    return _failed("FunctionNotFound", message)
+
+
+def wrong_kind(path: FunctionPath, wanted: str, kind: FunctionKind) -> CallFailed:
+    return _failed(
+        "WrongFunctionKind",
+        f"Trying to execute {file_path(path)} as {wanted.title()}, but it is defined as {kind.title()}.",
+    )
+
+
+def decode_arguments(path: FunctionPath, data: bytes, limits: Limits) -> dict[str, Any]:
+    """Return the one object of arguments in encoded JSON. Raises CallFailed."""
+    limit = limits.arguments_bytes_max
+    if len(data) > limit:
+        raise _failed(
+            "ArgumentsTooLarge",
+            f"Arguments for {file_path(path)} are too large "
+            f"(actual: {display_bytes(len(data))}, limit: {display_bytes(limit)})",
+        )
+    try:
+        arguments = decode(data)
+    except (BadRequestError, DeveloperError) as error:
+        raise _failed(error.code, f"Invalid arguments for {file_path(path)}: {error.message}") from None
+    if isinstance(arguments, list):
+        if len(arguments) != 1:
+            raise _failed(
+                "ValidationError",
+                "ArgumentValidationError: Expected to receive a single object as the function's argument. "
+                f"Instead received {len(arguments)} arguments: {display(arguments)}",
+            )
+        arguments = arguments[0]
+    if not isinstance(arguments, dict):
+        raise _failed(
+            "ValidationError",
+            "ArgumentValidationError: Expected to receive an object as the function's argument. "
+            f"Instead received: {display(arguments)}",
+        )
+    return arguments
+
+
+def file_path(path: FunctionPath) -> str:
+    """Return a path as errors print it."""
+    return f"{path.module}.js:{path.export}"
+
+
+def _as_exception(error: ExecutionError) -> DeveloperError:
+    """Return the error of a nested call as its caller's code sees it."""
+    printed = f"{error.message}\n{error.frames}".rstrip("\n")
+    if error.data is not None:
+        return ConvexError(decode_canonical(error.data), message=printed)
+    return NestedCallError(printed, code=error.code)
+
+
+def _no_result(path: FunctionPath, returned: Any, error: DeveloperError) -> CallFailed:
+    """Say why this cannot be a result, with advice for the usual mistakes."""
+    if isinstance(returned, Query | TableQuery):
+        return _failed(
+            "InvalidReturnValue",
+            "Return value is a Query. Results must be retrieved with `.collect()`, `.take(n), `.unique()`, or "
+            "`.first()`.",
+        )
+    if inspect.isgenerator(returned) or inspect.isawaitable(returned) or inspect.isasyncgen(returned):
+        if inspect.iscoroutine(returned):
+            returned.close()  # it will never be awaited, and that is said here
+        return _failed(
+            "InvalidReturnValue",
+            f"Function {file_path(path)} returned a {type(returned).__name__}: queries and mutations are plain "
+            "functions that return a value; use a list instead of a generator, and `def` instead of `async def`.",
+        )
+    return _failed(error.code, f"Function {file_path(path)} return value invalid: {error.message}")
+
+
+def _failed(code: str, message: str) -> CallFailed:
+    return CallFailed(ExecutionError(code, message))
