@@ -50,8 +50,8 @@ class WebSocketOwner(Protocol):
     def paused(self) -> bool:
         """Whether nothing more should be received before :meth:`WebSocket.resume`."""
 
-    def received(self, text: str) -> None:
-        """Take in one message."""
+    def received(self, text: str | bytes) -> None:
+        """Take in one message; bytes are UTF-8."""
 
     def drained(self) -> None:
         """Everything sent so far has left."""
@@ -71,7 +71,6 @@ class WebSocket:
         "_deaf",
         "_limits",
         "_message",
-        "_message_characters",
         "_metrics",
         "_nursery",
         "_owner",
@@ -113,8 +112,7 @@ class WebSocket:
         self._deaf = False
         self._stopped = False
         self._resumed: trio.Event | None = None
-        self._message: list[str] = []
-        self._message_characters = 0
+        self._message = bytearray()
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
         self._writer_done: trio.Event | None = None
@@ -281,16 +279,14 @@ class WebSocket:
                 return
             owner.received(event.data)
             return
-        self._message.append(event.data)
-        self._message_characters += len(event.data)
-        if self._message_characters > self._limits.message_bytes_max:
-            self._message.clear()
+        # As bytes: what a message holds until it is whole is then what its sender has sent, in however small pieces.
+        self._message += event.data.encode()
+        if len(self._message) > self._limits.message_bytes_max:
+            self._message = bytearray()
             self.close(*MESSAGE_TOO_LARGE)
         elif event.message_finished:
-            text = "".join(self._message)
-            self._message.clear()
-            self._message_characters = 0
-            owner.received(text)
+            message, self._message = self._message, bytearray()
+            owner.received(bytes(message))
 
     def _peer_closed(self, event: CloseConnection) -> None:
         if self._state is _State.OPEN:

@@ -192,23 +192,20 @@ class HttpApplication:
     async def _respond(self, scope: Scope, receive: Receive, headers: RequestHeaders, answer: _Answer) -> None:
         body = RequestBody(receive)
         try:
-            if self._requests > self._requests_max:
-                raise RateLimitedError("Too many requests are under way. Try again later.")
-            request = self._request(scope, body, headers)
-            if request.client is not UNKNOWN_CLIENT:
-                answer.shared = [*answer.shared, *request.client.deprecation_headers]
             route = self._route(scope["method"], scope["path"])
-            if route is not None:
-                response = await route(request)
-            elif scope["method"] == "OPTIONS":
+            if route is None and scope["method"] == "OPTIONS":
+                # Before anything about who asks: a browser takes any other answer for a ban (http-api §1.1).
                 response = _preflight(headers)
-            elif is_sync_path(scope["path"]):
-                raise BadRequestError(
-                    "A sync session is opened by the first request of a connection", code="ConnectionNotUpgradable"
-                )
+            elif self._requests > self._requests_max:
+                raise RateLimitedError("Too many requests are under way. Try again later.")
             else:
-                await self._starlette(scope, body, answer.send)
-                return
+                request = self._request(scope, body, headers)
+                if request.client is not UNKNOWN_CLIENT:
+                    answer.shared = [*answer.shared, *request.client.deprecation_headers]
+                if route is None:
+                    await self._route_by_pattern(scope, body, answer)
+                    return
+                response = await route(request)
         except Exception as error:
             if answer.status:
                 # Too late for another answer: the connection ends within this one.
@@ -217,6 +214,13 @@ class HttpApplication:
             response = _to_response(error)
         await body.discard(self._discarded_bytes_max)
         await send_response(answer.send, response)
+
+    async def _route_by_pattern(self, scope: Scope, body: RequestBody, answer: _Answer) -> None:
+        if is_sync_path(scope["path"]):
+            raise BadRequestError(
+                "A sync session is opened by the first request of a connection", code="ConnectionNotUpgradable"
+            )
+        await self._starlette(scope, body, answer.send)
 
     def _route(self, method: str, path: str) -> Route | None:
         route = self._routes.get((method, path))

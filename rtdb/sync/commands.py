@@ -75,11 +75,14 @@ class VerifyToken(msgspec.Struct, frozen=True, eq=False):
 class Close(msgspec.Struct, frozen=True, eq=False):
     """Close the socket after what was sent before. ``code`` None: a close frame without a code.
 
+    ``detail`` is why, for the log.
+
     Nothing follows, and the session has already let go of all it held in the watch table.
     """
 
     code: int | None
     reason: str = ""
+    detail: str = ""
 
 
 Command = SendText | RunFunction | VerifyToken | Close

@@ -18,16 +18,16 @@ def ending(status: int, code: str, message: str) -> list[Command]:
     fatal = SendText(encode_message(FatalError(message)))
     reason = code.encode()[:CLOSE_REASON_BYTES_MAX].decode(errors="ignore")
     match status:
-        case 400:
+        case 400 | 409:
             return [fatal, Close(None)]
         case 403:
             return [fatal, Close(1000, reason)]
-        case 404:
+        case 404 | 408:
             return [Close(1000, reason)]
-        case 429 | 503:
+        case 425 | 429 | 503:
             return [Close(1013, reason)]
         case _:
-            return [Close(1011, "InternalServerError")]
+            return [Close(1011, "InternalServerError", f"{code}: {message}")]
 
 
 def auth_error_ending(message: str, base_version: int, *, attempted: bool) -> list[Command]:

@@ -82,7 +82,7 @@ class SyncWorker:
         """Whether the session asks not to be sent messages now."""
         return self.connection.paused
 
-    def received(self, text: str) -> None:
+    def received(self, text: str | bytes) -> None:
         """Take in one message from the client."""
         self.carry_out(self.connection.receive(text, self._services.now_ns()))
         self._services.send_watches()
@@ -143,6 +143,9 @@ class SyncWorker:
                 self._close(command)
 
     def _close(self, command: Close) -> None:
+        if command.code == UNTYPED_ERROR[0]:
+            # All the client is told is that close code: whoever looks for the reason finds it here.
+            _log.warning("a session ended", detail=command.detail)
         self._transport.close(command.code, command.reason)
 
     def _run(self, run: RunFunction) -> None:

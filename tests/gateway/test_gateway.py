@@ -201,6 +201,26 @@ async def test_a_message_over_the_limit_closes() -> None:
                 assert (await wait_closed(client))[0] == 1009
 
 
+async def test_a_message_in_pieces_is_put_together_and_empty_pieces_weigh_nothing() -> None:
+    """Empty pieces used to be collected without end: they count for nothing, and each took a place in a list."""
+    async with open_gateway() as hub:
+        stream = await trio.open_tcp_stream("127.0.0.1", hub.port)
+        async with stream:
+            await stream.send_all(UPGRADE + piece(0x01, b'{"type":"Ev'))
+            for _ in range(10):
+                await stream.send_all(piece(0x00, b"") * 1000)
+            await stream.send_all(piece(0x80, 'ent","eventType":"ü"}'.encode()) + piece(0x81, b"{}"))
+            received = b""
+            while b"FatalError" not in received:
+                received += await stream.receive_some()
+            assert b"missing required field `type`" in received
+
+
+def piece(head: int, payload: bytes) -> bytes:
+    """Return a client's frame; its mask is all zeros."""
+    return bytes((head, 0x80 | len(payload))) + bytes(4) + payload
+
+
 async def test_a_failure_of_the_server_ends_the_session_with_its_code() -> None:
     async with open_gateway() as hub, open_sync(hub.port) as client:
         hub.on_call = lambda request: Answer(

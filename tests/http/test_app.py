@@ -388,10 +388,15 @@ async def test_cors_echoes_the_origin_and_answers_preflights() -> None:
         plain = await client.post("/api/query", json={})
         assert "access-control-allow-origin" not in plain.headers
         assert plain.headers["vary"] == vary
-        for path in ("/api/mutation", "/api/1.48.0/sync", "/api/anything"):
+        for path, client_version in (
+            ("/api/mutation", "npm-1.48.0"),
+            ("/api/1.48.0/sync", "npm-0.1.0"),
+            ("/api/anything", "nonsense"),
+        ):
             preflight = await client.options(
                 path,
                 headers={
+                    "Convex-Client": client_version,
                     "Origin": "http://x",
                     "Access-Control-Request-Method": "POST",
                     "Access-Control-Request-Headers": "content-type,convex-client",
