@@ -106,6 +106,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     message_bytes_max: int = 64 * MIB
     http_body_bytes_max: int = 16 * MIB + 2000
     session_mutations_max: int = 1000
+    """Mutations that may wait in one session. At this many, nothing more is read from its client for a while."""
+    session_mutations_bytes_max: int = 64 * MIB
+    """The same for the arguments of those together."""
     session_actions_max: int = 1000
     session_queries_max: int = 4096
     unsent_transitions_max: int = 2

@@ -100,7 +100,8 @@ class Sessions:
     def _watch(self, session: Session, now_ns: int) -> None:
         """Do for one session what its silence asks for; nothing if it has ended meanwhile."""
         websocket, worker = session.websocket, session.worker
-        if websocket.heard:
+        if websocket.heard or worker.paused:
+            # From a session that is paused nothing is read: that it is not heard of is our doing.
             websocket.heard = False
             session.heard_ns = session.asked_ns = now_ns
         elif now_ns - session.heard_ns >= self._silence_ns:

@@ -18,8 +18,9 @@ Invariants:
 * A mutation's response is sent before any transition that must reflect it, and the very next transition has a timestamp
   at or above its commit.
 * Mutations of a session run one at a time in order of arrival, as the caller the session had when they were read.
-* While a token is being verified, or the database is behind what the client has seen, incoming messages queue up and no
-  transition is sent.
+* While a token is being verified, or the database is behind what the client has seen, no message is handled and no
+  transition is sent. While as many mutations wait as may, no message is handled. What comes in meanwhile queues up in
+  order, and the transport is asked to stop reading.
 * After a :class:`~rtdb.sync.commands.Close` every method returns nothing.
 
 This module knows no socket and no clock: ``now_ns`` is nanoseconds since the Unix epoch and must not step back.
@@ -60,6 +61,8 @@ from rtdb.sync.watch_table import WatchTable
 __all__ = ["SyncConnection"]
 
 NANOSECONDS = 1_000_000_000
+HELD_MESSAGES_MAX = 4096
+"""More than one read of a transport (64 KiB) can bring of the shortest messages there are."""
 EXPIRED_MESSAGE = "Convex token identity expired"
 
 _PING = SendText(encode_message(Ping()))
@@ -124,6 +127,10 @@ class SyncConnection:
     @property
     def paused(self) -> bool:
         """Whether incoming messages only queue up now. Reading the socket may stop meanwhile, and should."""
+        return self._halted or self._requests.full
+
+    @property
+    def _halted(self) -> bool:
         return self._verifying is not None or self._behind_until_ns is not None
 
     def receive(self, text: str | bytes, now_ns: int) -> list[Command]:
@@ -150,7 +157,7 @@ class SyncConnection:
             return self._end_by(answer.error.system, answer.error.code, answer.error.message)
         self._raise_floor(answer.ts)
         commands = self._note_responses(self._requests.finish(run, answer), now_ns)
-        return commands + self._advance(now_ns)
+        return commands + (self._resume(now_ns) if self._inbox else self._advance(now_ns))
 
     def identity_verified(self, caller: Caller, now_ns: int) -> list[Command]:
         """Answer to :class:`VerifyToken`: the token is good and this is whose it is."""
@@ -220,8 +227,8 @@ class SyncConnection:
     # --- messages -----------------------------------------------------------------------------------------------------
 
     def _hold(self, message: ClientMessage) -> list[Command]:
-        if len(self._inbox) >= self._limits.session_mutations_max:
-            raise RateLimitedError("Too many messages before the session could start", code="TooManyQueuedMessages")
+        if len(self._inbox) >= HELD_MESSAGES_MAX:
+            raise RateLimitedError("Too many messages while the session cannot go on", code="TooManyQueuedMessages")
         self._inbox.append(message)
         return []
 
@@ -340,7 +347,7 @@ class SyncConnection:
 
     def _advance(self, now_ns: int) -> list[Command]:
         """Send a transition if one is due or something changed, and it may be sent."""
-        if self._unsent >= self._limits.unsent_transitions_max or self.paused:
+        if self._unsent >= self._limits.unsent_transitions_max or self._halted:
             return []
         sent = self._sent
         target = self._queries.target(max(sent.ts, self._floor_ts))

@@ -2,6 +2,10 @@
 
 Mutations run one at a time in order of arrival; actions run at once. A request that cannot be run (wrong arguments)
 keeps its place in the order and is answered there.
+
+Overload: when as many mutations wait as may, or as many bytes of arguments, the queue is *full* and the session takes
+in no more until there is room, so that the rest waits at the client. (Convex ends a session at 1,000 waiting mutations.
+A client with more comes back with all of them, and is ended again: with 2,500 it never got through.)
 """
 
 from __future__ import annotations
@@ -35,9 +39,19 @@ class RequestQueue:
     """Requests of one session.
 
     ``session`` is the id that Connect gave; None before. ``_running`` is the mutation under way, None between two.
+    ``_waiting_bytes`` are those of the arguments of what waits.
     """
 
-    __slots__ = ("_actions_running", "_limits", "_random", "_redact", "_running", "_waiting", "session")
+    __slots__ = (
+        "_actions_running",
+        "_limits",
+        "_random",
+        "_redact",
+        "_running",
+        "_waiting",
+        "_waiting_bytes",
+        "session",
+    )
 
     def __init__(self, limits: Limits, random: Random, *, redact: bool) -> None:
         self.session: str | None = None
@@ -45,16 +59,25 @@ class RequestQueue:
         self._random = random
         self._redact = redact
         self._waiting: deque[tuple[RunFunction, ExecutionError | None]] = deque()
+        self._waiting_bytes = 0
         self._running: RunFunction | None = None
         self._actions_running = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether no further mutation should be added now."""
+        return (
+            len(self._waiting) >= self._limits.session_mutations_max
+            or self._waiting_bytes >= self._limits.session_mutations_bytes_max
+        )
+
     def add_mutation(self, message: Mutation, call: FunctionCall, caller: Caller) -> list[Command]:
-        """Queue a mutation; return what can be done now. Raises ``TooManyConcurrentMutations`` when it is full."""
-        if len(self._waiting) >= self._limits.session_mutations_max:
-            raise RateLimitedError("Too many mutations wait in this session", code="TooManyConcurrentMutations")
+        """Queue a mutation; return what can be done now."""
+        assert not self.full, "the session does not take in messages while the queue is full"
         key = None if self.session is None else SessionRequest(self.session, message.requestId)
         run = RunFunction("mutation", message.requestId, call.path, call.args, caller.attributes, caller.internal, key)
         self._waiting.append((run, call.error or _refusal(caller, call)))
+        self._waiting_bytes += len(run.args)
         return self._run_next()
 
     def add_action(self, message: Action, call: FunctionCall, caller: Caller) -> list[Command]:
@@ -83,11 +106,13 @@ class RequestQueue:
     def clear(self) -> None:
         """Forget what waits; what runs goes on unheard."""
         self._waiting.clear()
+        self._waiting_bytes = 0
 
     def _run_next(self) -> list[Command]:
         commands: list[Command] = []
         while self._waiting and self._running is None:
             run, error = self._waiting.popleft()
+            self._waiting_bytes -= len(run.args)
             if error is None:
                 self._running = run
                 commands.append(run)

@@ -164,6 +164,10 @@ class SyncWorker:
         self.calls.discard(answer.call)
         try:
             self.carry_out(self.connection.answered(run, answer, self._services.now_ns()))
+            if not self.connection.paused:
+                self._transport.resume()
+            # What was held back until now may have been about queries.
+            self._services.send_watches()
         except Exception:
             self._fail()
 

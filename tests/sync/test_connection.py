@@ -79,6 +79,9 @@ class Peer:
     def advance(self, sessions: Any) -> list[dict[str, Any]]:
         return [message for session in sessions for message in self.take(session.advance(NOW_NS))]
 
+    def asks_to_pause(self) -> bool:
+        return self.session.paused
+
     def written(self) -> list[dict[str, Any]]:
         return self.take(self.session.transition_written(NOW_NS))
 
@@ -323,17 +326,51 @@ def test_redaction_hides_log_lines_and_messages_of_mutations() -> None:
     assert response["result"].endswith("] Server Error")
 
 
-@pytest.mark.parametrize(
-    ("kind", "count", "reason"),
-    [("mutate", 5, "TooManyConcurrentMutations"), ("act", 3, "TooManyInflightActionsForSingleClient")],
-)
-def test_too_many_requests_end_the_session_with_try_again_later(kind: str, count: int, reason: str) -> None:
+def test_too_many_actions_end_the_session_with_try_again_later() -> None:
     peer = Peer()
-    for request in range(count):
+    for request in range(3):
         assert peer.closing is None
-        getattr(peer, kind)(request)
+        peer.act(request)
     assert peer.closing is not None
-    assert (peer.closing.code, peer.closing.reason) == (1013, reason)
+    assert (peer.closing.code, peer.closing.reason) == (1013, "TooManyInflightActionsForSingleClient")
+
+
+@pytest.mark.parametrize("limits", [LIMITS, Limits(session_mutations_bytes_max=3)], ids=["count", "bytes"])
+def test_a_session_with_many_waiting_mutations_takes_in_no_more_until_there_is_room(limits: Limits) -> None:
+    """A client that came back with more mutations than may wait used to be ended again, before any had run."""
+    peer = Peer(limits)
+    for request in range(20):
+        peer.mutate(request)
+    assert peer.asks_to_pause()
+    # In its place in the order, so after all of them.
+    peer.modify(0, add(0))
+    assert peer.table.outgoing == []
+    for request in range(20):
+        assert [run.request for run in peer.runs] == [request]
+        responses = [one["requestId"] for one in peer.answer(100 + request) if one["type"] == "MutationResponse"]
+        assert responses == [request]
+    assert not peer.asks_to_pause()
+    assert len(peer.table.outgoing) == 1
+    assert peer.closing is None
+
+
+def test_transitions_go_on_while_a_session_takes_in_no_more() -> None:
+    peer = Peer()
+    peer.modify(0, add(0))
+    for request in range(9):
+        peer.mutate(request)
+    assert peer.session.paused
+    assert [one["modifications"][0]["value"] for one in peer.round(value(1, 100))] == [1.0]
+
+
+def test_more_messages_than_can_be_held_end_the_session() -> None:
+    peer = Peer()
+    peer.say({"type": "Authenticate", "baseVersion": 0, "tokenType": "User", "value": "jwt"})
+    for _ in range(4097):
+        assert peer.closing is None
+        peer.say({"type": "Event", "eventType": "x"})
+    assert peer.closing is not None
+    assert (peer.closing.code, peer.closing.reason) == (1013, "TooManyQueuedMessages")
 
 
 def test_too_many_queries_end_the_session() -> None:

@@ -1,6 +1,6 @@
 """Functions that fail as functions do."""
 
-from rtdb import mutation, query, v
+from rtdb import ConvexError, mutation, query, v
 
 
 @query
@@ -12,3 +12,13 @@ def raises(ctx):
 def writes_and_raises(ctx, name):
     ctx.db.insert("counters", {"name": name, "count": 1})
     raise ValueError("none of this happened")
+
+
+@mutation
+def raises_in_mutation(ctx):
+    raise ValueError("the cupboard is bare")
+
+
+@mutation
+def raises_convex_error(ctx):
+    raise ConvexError({"kind": "full"})
