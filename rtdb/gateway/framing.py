@@ -8,6 +8,7 @@ from wsproto.frame_protocol import FrameProtocol
 
 from rtdb.config import Limits
 from rtdb.sync.commands import SendText
+from rtdb.sync.transition import CHUNK_BYTES_MAX, split_transition
 
 __all__ = ["PING_FRAME", "FrameCache", "text_frame", "tune_socket"]
 
@@ -40,15 +41,26 @@ def tune_socket(client: socket.socket, limits: Limits) -> None:
 class FrameCache:
     """Remembers the frame of the last message, since sessions that are told the same share one instance of it."""
 
-    __slots__ = ("_frame", "_message")
+    __slots__ = ("_chunks", "_frame", "_message")
 
     def __init__(self) -> None:
         self._message: SendText | None = None
         self._frame = b""
+        self._chunks = b""
 
     def frame(self, message: SendText) -> bytes:
         """Return the message's frame."""
         if message is not self._message:
             self._frame = text_frame(message.text)
+            self._chunks = b""
             self._message = message
         return self._frame
+
+    def chunks(self, message: SendText) -> bytes:
+        """Return the message's frame, or those of the chunks of a transition that is too large for one."""
+        frame = self.frame(message)
+        if len(message.text) <= CHUNK_BYTES_MAX or not message.transition:
+            return frame
+        if not self._chunks:
+            self._chunks = b"".join(map(text_frame, split_transition(message.text)))
+        return self._chunks

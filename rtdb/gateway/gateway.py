@@ -228,7 +228,7 @@ class Gateway:
             websocket = WebSocket(
                 client,
                 accepted.trailing,
-                cache=self._frames,
+                frame=self._frames.chunks if accepted.client.accepts_transition_chunks else self._frames.frame,
                 limits=limits,
                 metrics=self.metrics,
                 nursery=nursery,

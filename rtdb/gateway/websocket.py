@@ -10,7 +10,7 @@ States and what moves them::
       └── peer's close (answered), end of stream, error, too slow ─────────────────────────▶ ENDED
 
 Sending never waits. What a socket does not take at once waits in ``_unsent`` for a writer task, which exists only as
-long as something waits, and nothing more is read from a peer meanwhile. A frame that is not taken within
+long as something waits, and nothing more is read from a peer meanwhile. A peer that takes nothing for
 ``send_seconds_max``, or more than ``unsent_bytes_max`` waiting, ends the connection: skipping states a slow client
 need not see is the session's business (:mod:`rtdb.sync.connection`), this is the bound behind it.
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
@@ -29,7 +30,7 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import RemoteProtocolError
 
 from rtdb.config import Limits
-from rtdb.gateway.framing import PING_FRAME, FrameCache
+from rtdb.gateway.framing import PING_FRAME
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.sync.commands import SendText
 
@@ -67,8 +68,8 @@ class WebSocket:
     """A connection whose handshake is done. :meth:`run` owns the socket."""
 
     __slots__ = (
-        "_cache",
         "_deaf",
+        "_frame",
         "_limits",
         "_message",
         "_metrics",
@@ -93,15 +94,19 @@ class WebSocket:
         client: socket.socket,
         trailing: bytes,
         *,
-        cache: FrameCache,
+        frame: Callable[[SendText], bytes],
         limits: Limits,
         metrics: GatewayMetrics,
         nursery: trio.Nursery,
     ) -> None:
-        """Store the parts; ``trailing`` was received with the upgrade request, ``nursery`` runs the writer task."""
+        """Store the parts.
+
+        ``trailing`` was received with the upgrade request; ``frame`` turns a message into what goes over the wire;
+        ``nursery`` runs the writer task.
+        """
         self._socket = client
         self._send = client.send
-        self._cache = cache
+        self._frame = frame
         self._limits = limits
         self._metrics = metrics
         self._nursery = nursery
@@ -128,7 +133,7 @@ class WebSocket:
         if self._state is not _State.OPEN:
             return True
         self.spoken = True
-        return self._send_frame(self._cache.frame(message))
+        return self._send_frame(self._frame(message))
 
     def ping(self) -> None:
         """Send a protocol ping: the pong shows that the peer is there."""
@@ -159,11 +164,10 @@ class WebSocket:
         return False
 
     async def _write_unsent(self, done: trio.Event) -> None:
-        """Hand what waits to the socket as it takes it; end the connection if it takes a frame for too long."""
+        """Hand what waits to the socket as it takes it; end the connection if it takes nothing for too long."""
         try:
             while self._unsent:
-                with trio.fail_after(self._limits.send_seconds_max):
-                    await self._write_frame(self._unsent[0])
+                await self._write_frame(self._unsent[0])
                 self._unsent_bytes -= len(self._unsent.popleft())
         except (OSError, trio.ClosedResourceError, trio.TooSlowError):
             self._end()
@@ -178,7 +182,9 @@ class WebSocket:
         while frame:
             if self._state is _State.ENDED:
                 raise trio.ClosedResourceError
-            await trio.lowlevel.wait_writable(self._socket)
+            # For each part anew: a large result over a slow line takes as long as it takes.
+            with trio.fail_after(self._limits.send_seconds_max):
+                await trio.lowlevel.wait_writable(self._socket)
             try:
                 frame = frame[self._send(frame) :]
             except BlockingIOError:

@@ -54,6 +54,8 @@ ENCODED_FORMAT_BELOW: dict[str, Release] = {
     "python": (0, 5, 0),
 }
 
+TRANSITION_CHUNKS_SINCE: Release = (1, 28, 0)
+
 BELOW_EVERYTHING: Release = (-1, -1, -1)
 """The release of a known client whose version is not a semantic version."""
 
@@ -84,6 +86,11 @@ class ClientVersion(msgspec.Struct, frozen=True):
         """Whether results are written in the tagged encoding when no format is named (http-api §3)."""
         limit = ENCODED_FORMAT_BELOW.get(self.name)
         return limit is not None and (self.release, not self.prerelease) < (limit, True)
+
+    @property
+    def accepts_transition_chunks(self) -> bool:
+        """Whether a large transition may be sent in chunks (sync-protocol §4.2)."""
+        return self.name == "npm" and (self.release, not self.prerelease) >= (TRANSITION_CHUNKS_SINCE, True)
 
     @property
     def deprecation_headers(self) -> list[tuple[bytes, bytes]]:

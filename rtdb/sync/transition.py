@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from rtdb.sync.commands import SendText
 from rtdb.sync.content import Content
 from rtdb.sync.messages import encode_timestamp
 
-__all__ = ["SharedTransitions", "StateVersion", "encode_transition"]
+__all__ = ["CHUNK_BYTES_MAX", "SharedTransitions", "StateVersion", "encode_transition", "split_transition"]
 
 SHARED_MAX = 64  # distinct texts of one round; beyond that sessions are too different for sharing to pay
+
+CHUNK_BYTES_MAX = 5_000_000
 
 Modification = tuple[int, Content | None]
 """A query id with its new result; None: the query was removed."""
@@ -49,6 +53,28 @@ def encode_transition(
         comma = b","
     parts.append(f"]{stamp}}}".encode())
     return b"".join(parts)
+
+
+def split_transition(text: bytes, *, chunk_bytes_max: int = CHUNK_BYTES_MAX) -> list[bytes]:
+    """Return a Transition's text as TransitionChunks of at most so many bytes each; itself if it is not longer.
+
+    No character is cut in two. Only some clients understand these (sync-protocol §4.2).
+    """
+    if len(text) <= chunk_bytes_max:
+        return [text]
+    pieces: list[str] = []
+    start = 0
+    while start < len(text):
+        stop = min(start + chunk_bytes_max, len(text))
+        while stop < len(text) and text[stop] & 0xC0 == 0x80:
+            stop -= 1
+        pieces.append(text[start:stop].decode())
+        start = stop
+    return [
+        b'{"type":"TransitionChunk","chunk":%b,"partNumber":%d,"totalParts":%d,"transitionId":"%d"}'
+        % (msgspec.json.encode(piece), number, len(pieces), len(text))
+        for number, piece in enumerate(pieces)
+    ]
 
 
 def _version(version: StateVersion) -> str:

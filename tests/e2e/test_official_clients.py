@@ -106,6 +106,17 @@ def test_every_kind_of_value_goes_there_and_back(
     assert start_client(laboratory).query("values:echo", {"value": value}) == value
 
 
+def test_a_result_of_many_megabytes_arrives_and_changes(laboratory: ServerProcess, start_client: StartClient) -> None:
+    """Above 5 MB the npm client is sent chunks, the other one message."""
+    client = start_client(laboratory)
+    name = f"large-{id(client)}"
+    large = client.subscribe("values:large", {"name": name})
+    text, count = large.wait(lambda _: True)
+    assert (text, count) == ("ü" * 3_000_000, 0)
+    client.mutation("counters:increment", {"name": name})
+    assert large.wait(lambda value: value[1] == 1)[0] == text
+
+
 def test_an_exception_reaches_its_caller_with_message_and_place(
     laboratory: ServerProcess, start_client: StartClient
 ) -> None:

@@ -13,6 +13,7 @@ from trio_websocket import WebSocketConnection, open_websocket_url
 __all__ = ["SESSION", "SyncClient", "open_sync"]
 
 SESSION = "0b9f1c52-8d43-4a6e-9c1e-7f3a2d5b6e10"
+MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 
 
 class SyncClient:
@@ -57,7 +58,8 @@ async def open_sync(
     port: int, path: str = "/api/1.48.0/sync", headers: list[tuple[bytes, bytes]] | None = None
 ) -> AsyncIterator[SyncClient]:
     """Open a session with the gateway on this port."""
-    async with open_websocket_url(f"ws://127.0.0.1:{port}{path}", extra_headers=headers) as connection:
+    url = f"ws://127.0.0.1:{port}{path}"
+    async with open_websocket_url(url, extra_headers=headers, max_message_size=MESSAGE_BYTES_MAX) as connection:
         try:
             yield SyncClient(connection)
         finally:

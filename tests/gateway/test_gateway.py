@@ -297,6 +297,21 @@ async def test_a_client_that_does_not_read_is_skipped_ahead_to_the_newest_state(
         assert len(seen) < 50
 
 
+@pytest.mark.parametrize("path", ["/api/1.48.0/sync", "/api/1.27.0/sync"])
+async def test_a_large_transition_comes_in_chunks_for_clients_that_know_them(path: str) -> None:
+    async with open_gateway() as hub, open_sync(hub.port, path) as client:
+        hub.results["a:b"] = b'"' + "ü".encode() * 3_000_000 + b'"'
+        await client.add((0, "a:b"))
+        message = await client.receive()
+        if path == "/api/1.48.0/sync":
+            assert (message["type"], message["partNumber"], message["totalParts"]) == ("TransitionChunk", 0, 2)
+            rest = await client.receive()
+            message = json.loads(message["chunk"] + rest["chunk"])
+        assert values(message) == {0: "ü" * 3_000_000}
+        hub.commit("a:b", b'"small"')
+        assert values(await client.receive()) == {0: "small"}
+
+
 @pytest.mark.slow
 async def test_a_client_that_never_reads_is_closed() -> None:
     limits = Limits(send_seconds_max=0.2)

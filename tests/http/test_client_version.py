@@ -66,6 +66,23 @@ def test_old_versions_are_refused_or_told(header: str, support: Support) -> None
         client.require_supported()
 
 
+@pytest.mark.parametrize(
+    ("header", "accepts"),
+    [
+        ("npm-1.28.0", True),
+        ("npm-1.48.0", True),
+        ("npm-1.29.0-alpha.0", True),
+        ("npm-1.28.0-alpha.1", False),
+        ("npm-1.27.9", False),
+        ("rust-1.48.0", False),
+        ("python-1.48.0", False),
+        ("rtdb-1.48.0", False),
+    ],
+)
+def test_transitions_come_in_chunks_only_for_clients_that_know_them(header: str, accepts: bool) -> None:
+    assert parse_client_header(header).accepts_transition_chunks is accepts
+
+
 @given(st.text(max_size=60))
 def test_any_header_is_understood_or_refused(header: str) -> None:
     try:

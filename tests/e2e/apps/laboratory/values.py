@@ -2,6 +2,8 @@
 
 from rtdb import query, v
 
+from .counters import find
+
 
 @query(args={"value": v.any()})
 def echo(ctx, value):
@@ -17,3 +19,10 @@ def strict(ctx, word):
 def logged(ctx):
     print("one", 2)
     return "logged"
+
+
+@query(args={"name": v.string()})
+def large(ctx, name):
+    """Six megabytes, and a number that changes."""
+    counter = find(ctx, name)
+    return ["ü" * 3_000_000, counter["count"] if counter else 0]
