@@ -24,6 +24,7 @@ from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
 from rtdb.functions.system_functions import push_arguments
 from rtdb.link.frames import Call, Commit, Outcome
+from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.group_commit import open_committer
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
 from rtdb.values.json_codec import decode, encode
@@ -42,6 +43,7 @@ class Bench:
         self.committer = open_committer(
             Config(data_dir=directory, limits=self.limits), clock=SystemClock(), random=SystemRandom()
         )
+        self.cursors = CursorCodec(bytes(16), "bench")
         self.cache = SnapshotCache()
 
     def call(self, path: str, args: Any, *, encoded: bytes | None = None) -> Outcome:
@@ -57,7 +59,15 @@ class Bench:
             journal=None,
         )
         with Snapshot(self.committer.environment, self.cache) as snapshot:
-            return execute(self.app, call, snapshot, limits=self.limits, clock=SystemClock(), random=SystemRandom())
+            return execute(
+                self.app,
+                call,
+                snapshot,
+                limits=self.limits,
+                clock=SystemClock(),
+                random=SystemRandom(),
+                cursors=self.cursors,
+            )
 
     def commit(self, path: str, args: Any, *, encoded: bytes | None = None) -> Any:
         outcome = self.call(path, args, encoded=encoded)

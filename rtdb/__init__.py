@@ -10,6 +10,7 @@ The server itself is started with ``rtdb serve``; ARCHITECTURE.md explains how i
 from rtdb.functions.context import DatabaseReader, DatabaseWriter, MutationContext, QueryContext, SystemReader
 from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.definition import internal_mutation, internal_query, mutation, query
+from rtdb.functions.pagination_validators import pagination_options_validator, pagination_result_validator
 from rtdb.schema.schema import define_schema
 from rtdb.schema.table import define_table
 from rtdb.schema.validators import v
@@ -30,6 +31,8 @@ __all__ = [
     "internal_mutation",
     "internal_query",
     "mutation",
+    "pagination_options_validator",
+    "pagination_result_validator",
     "query",
     "v",
 ]

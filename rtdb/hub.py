@@ -23,6 +23,7 @@ import structlog
 import trio
 
 from rtdb.application import Application, Caller
+from rtdb.auth.derived_key import CURSOR_LABEL, derive_key
 from rtdb.auth.instance_secret import load_instance_secret
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, decode_config, encode_config
@@ -127,7 +128,10 @@ class Hub:
             raise HubFailure("the committer could not open the database", code if code > 0 else 1) from None
         assert isinstance(ready, frames.CommitterReady)
         start = frames.RunnerStart(
-            config=encode_config(self._config), bundle=str(self._bundle.directory), deployment=self._bundle.hash
+            config=encode_config(self._config),
+            bundle=str(self._bundle.directory),
+            deployment=self._bundle.hash,
+            cursor_key=derive_key(self._secret, CURSOR_LABEL),
         )
         limits = self._config.limits
         data_file = self._config.data_dir / "db" / "data.mdb"

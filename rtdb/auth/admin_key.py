@@ -4,7 +4,7 @@
 
     hex of  version 01 ‖ nonce (12) ‖ AES-128-GCM-SIV(plaintext, associated data: version) ‖ tag (16)
     plaintext: msgpack [issued at in seconds, read-only]
-    key: 16 bytes of counter-mode KBKDF (HMAC-SHA-256) from the 32-byte instance secret, label "admin key"
+    key: derived from the 32-byte instance secret, label "admin key" (derived_key.py)
 
 A key says what it permits and nothing else keeps track of it: there is no list and no expiry, and a new instance
 secret ends all keys. The cipher resists a repeated nonce, and comparing a tag takes the same time for every wrong
@@ -22,10 +22,9 @@ import hmac
 
 import msgspec
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
-from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
 
+from rtdb.auth.derived_key import derive_key
 from rtdb.auth.identity import Identity, admin_identity, impersonated_identity
 from rtdb.clock import Clock, Random
 from rtdb.errors import BadRequestError, UnauthenticatedError
@@ -37,7 +36,6 @@ SECRET_BYTES = 32
 VERSION = b"\x01"
 NONCE_BYTES = 12
 TAG_BYTES = 16
-KEY_BYTES = 16
 LABEL = b"admin key"
 TEXT_CHARACTERS_MAX = 1024
 """Far above any key we issue; what is longer is not worth decoding."""
@@ -61,18 +59,7 @@ class AdminKeys:
     def __init__(self, instance_name: str, secret: bytes) -> None:
         assert len(secret) == SECRET_BYTES, "the instance secret has a fixed length"
         self._instance_name = instance_name
-        derivation = KBKDFHMAC(
-            algorithm=hashes.SHA256(),
-            mode=Mode.CounterMode,
-            length=KEY_BYTES,
-            rlen=4,
-            llen=4,
-            location=CounterLocation.BeforeFixed,
-            label=LABEL,
-            context=b"",
-            fixed=None,
-        )
-        self._cipher = AESGCMSIV(derivation.derive(secret))
+        self._cipher = AESGCMSIV(derive_key(secret, LABEL))
 
     def issue(self, clock: Clock, random: Random, *, read_only: bool = False) -> str:
         """Return a new key."""

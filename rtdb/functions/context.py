@@ -23,7 +23,7 @@ import msgspec
 from rtdb.clock import Random
 from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.log_lines import LogLines
-from rtdb.functions.query_builder import QueryRunner, TableQuery
+from rtdb.functions.query_builder import Paginator, QueryRunner, TableQuery
 from rtdb.link.frames import FunctionKind
 from rtdb.values.json_codec import decode_canonical
 from rtdb.values.value import UNDEFINED, Undefined, Value
@@ -89,12 +89,13 @@ class Invocation:
 class TableReader:
     """Reads documents: of the app's tables, or of the system's."""
 
-    __slots__ = ("_documents",)
+    __slots__ = ("_documents", "_pages")
 
     _is_system: ClassVar[bool] = False
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, pages: Paginator) -> None:
         self._documents = documents
+        self._pages = pages
 
     def get(self, id_or_table: str, id: str | Undefined = UNDEFINED) -> Document | None:
         """Return a document, None when there is none: ``get(id)`` or ``get("table", id)``."""
@@ -104,7 +105,7 @@ class TableReader:
 
     def query(self, table: str) -> TableQuery:
         """Begin a query of a table."""
-        return TableQuery(self._documents, table, system=self._is_system)
+        return TableQuery(self._documents, self._pages, table, system=self._is_system)
 
     def normalize_id(self, table: str, id: str) -> str | None:
         """Return ``id`` if it is one of this table's, else None. Whether the document exists is not checked."""
@@ -129,7 +130,7 @@ class DatabaseReader(TableReader):
     @property
     def system(self) -> SystemReader:
         """The system tables that an app may read."""
-        return SystemReader(self._documents)
+        return SystemReader(self._documents, self._pages)
 
 
 class DatabaseWriter(DatabaseReader):
@@ -216,11 +217,11 @@ class QueryContext:
 
     db: DatabaseReader
 
-    def __init__(self, documents: Documents, invocation: Invocation, calls: Calls) -> None:
+    def __init__(self, documents: Documents, pages: Paginator, invocation: Invocation, calls: Calls) -> None:
         self._invocation = invocation
         self._calls = calls
         self._random: random.Random | None = None
-        self.db = self._database(documents)
+        self.db = self._database(documents, pages)
         self.log = Logger(invocation.log_lines)
         self.auth = Auth(invocation)
 
@@ -252,8 +253,8 @@ class QueryContext:
         """
         return self._calls.run("mutation", self._kind, function, arguments)
 
-    def _database(self, documents: Documents) -> DatabaseReader:
-        return DatabaseReader(documents)
+    def _database(self, documents: Documents, pages: Paginator) -> DatabaseReader:
+        return DatabaseReader(documents, pages)
 
 
 class MutationContext(QueryContext):
@@ -265,5 +266,5 @@ class MutationContext(QueryContext):
 
     db: DatabaseWriter
 
-    def _database(self, documents: Documents) -> DatabaseWriter:
-        return DatabaseWriter(documents)
+    def _database(self, documents: Documents, pages: Paginator) -> DatabaseWriter:
+        return DatabaseWriter(documents, pages)

@@ -44,6 +44,7 @@ from rtdb.functions.log_lines import LogLines
 from rtdb.functions.system_functions import SYSTEM_FUNCTIONS
 from rtdb.link.frames import Call, ExecutionError, FunctionKind, Outcome, ReadRange, SessionRequest, Write
 from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
+from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import FunctionPath
@@ -64,6 +65,7 @@ def execute(
     limits: Limits,
     clock: Clock,
     random: Random,
+    cursors: CursorCodec,
     stopwatch: Callable[[], int] = time.perf_counter_ns,
 ) -> Outcome:
     """Run one call at the snapshot's position and return its outcome; never raises.
@@ -72,7 +74,7 @@ def execute(
     is 0: numbering is the lane's business.
     """
     started = stopwatch()
-    execution = _Execution(app, call, snapshot, limits, clock, random)
+    execution = _Execution(app, call, snapshot, limits, clock, random, cursors)
     error: ExecutionError | None = None
     result: bytes | None = None
     try:
@@ -91,12 +93,24 @@ def execute(
 class _Execution:
     """The state of one execution; :meth:`outcome` may be asked for at any point of it."""
 
-    def __init__(self, app: App, call: Call, snapshot: Snapshot, limits: Limits, clock: Clock, random: Random) -> None:
+    def __init__(
+        self,
+        app: App,
+        call: Call,
+        snapshot: Snapshot,
+        limits: Limits,
+        clock: Clock,
+        random: Random,
+        cursors: CursorCodec,
+    ) -> None:
         self._app = app
         self._call = call
         self._snapshot = snapshot
         self._limits = limits
         self._random = random
+        self._cursors = cursors
+        self._journal = call.journal
+        """Where a page ended. One that failed goes on as it began: its page is still to end there."""
         # Data-model §3.5: later than everything the snapshot contains, whatever the clock says.
         now_ns = max(snapshot.ts + 1, clock.now_ns())
         self._invocation = Invocation(now_ns, random, call.identity, LogLines(limits))
@@ -128,7 +142,7 @@ class _Execution:
             log_lines=invocation.log_lines.lines,
             read_identity=invocation.read_identity,
             read_time=invocation.read_time,
-            journal=None,
+            journal=self._journal,
             replayed_ts=self._replayed_ts,
             pending=0,
             micros=micros,
@@ -143,8 +157,9 @@ class _Execution:
             replayed = self._replay()
             if replayed is not None:
                 return replayed
-        calls = FunctionCalls(self._app, self._transaction, self._invocation, self._limits)
-        result = calls.call(function, decode_arguments(function.path, self._call.args, self._limits))
+        arguments = decode_arguments(function.path, self._call.args, self._limits)
+        calls = FunctionCalls(self._app, self._transaction, self._invocation, self._cursors, self._limits)
+        result, self._journal = calls.call(function, arguments, self._call.journal)
         self._record(result)
         return result
 

@@ -25,8 +25,10 @@ from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.error_report import is_ours, report_exception
 from rtdb.functions.log_lines import PrintCapture
+from rtdb.functions.pages import Pages
 from rtdb.functions.query_builder import Query, TableQuery
 from rtdb.link.frames import ExecutionError, FunctionKind
+from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import FunctionPath, parse_function_path
 from rtdb.values.json_codec import decode, decode_canonical, encode, encode_exact
@@ -60,26 +62,33 @@ class NestedCallError(DeveloperError):
 class FunctionCalls:
     """Runs functions in one transaction."""
 
-    __slots__ = ("_app", "_depth", "_invocation", "_limits", "_transaction")
+    __slots__ = ("_app", "_cursors", "_depth", "_invocation", "_limits", "_transaction")
 
-    def __init__(self, app: App, transaction: Transaction, invocation: Invocation, limits: Limits) -> None:
+    def __init__(
+        self, app: App, transaction: Transaction, invocation: Invocation, cursors: CursorCodec, limits: Limits
+    ) -> None:
         self._app = app
         self._transaction = transaction
         self._invocation = invocation
+        self._cursors = cursors
         self._limits = limits
         self._depth = 0
         """Nested calls under way."""
         app.tables.lookup_number = transaction.table_number
         app.tables.lookup_name = transaction.table_name
 
-    def call(self, function: AppFunction, arguments: dict[str, Any]) -> bytes:
-        """Run a function with decoded arguments and return its encoded result. Raises CallFailed."""
+    def call(self, function: AppFunction, arguments: dict[str, Any], journal: str | None) -> tuple[bytes, str | None]:
+        """Run a function with decoded arguments and return its encoded result and its journal. Raises CallFailed.
+
+        ``journal`` is that of an earlier execution, whose page it is to read again.
+        """
         try:
             function.check_args(arguments)
         except ValidationError as error:
             raise _failed("ValidationError", f"ArgumentValidationError: {error.message}") from None
+        pages = Pages(self._transaction, self._cursors, self._limits, journal)
         context = (MutationContext if function.kind == "mutation" else QueryContext)(
-            self._transaction, self._invocation, self
+            self._transaction, pages, self._invocation, self
         )
         returned = self._run_handler(function.handler, context, arguments)
         exact, result = self._encode_result(function.path, returned)
@@ -88,7 +97,7 @@ class FunctionCalls:
                 function.check_returns(exact)
             except ValidationError as error:
                 raise _failed("ValidationError", f"ReturnsValidationError: {error.message}") from None
-        return result
+        return result, pages.journal
 
     def run(self, kind: FunctionKind, caller: FunctionKind, function: object, arguments: object) -> Value:
         """Call a function from inside another one of kind ``caller`` (data-model §7.4)."""
@@ -106,7 +115,7 @@ class FunctionCalls:
             found = find_function(self._app, path, internal=True)
             if found.kind != kind:
                 raise wrong_kind(found.path, kind, found.kind)
-            result = self.call(found, self._nested_arguments(found.path, arguments))
+            result, _ = self.call(found, self._nested_arguments(found.path, arguments), None)
         except CallFailed as failed:
             if savepoint is not None:
                 self._transaction.roll_back(savepoint)

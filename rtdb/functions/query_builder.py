@@ -23,7 +23,18 @@ from rtdb.errors import DeveloperError
 from rtdb.values.json_codec import decode_canonical, encode
 from rtdb.values.value import SAFE_INTEGER_MAX, UNDEFINED, Undefined, Value
 
-__all__ = ["Expression", "FilterBuilder", "IndexRangeBuilder", "Query", "QueryRunner", "TableQuery"]
+__all__ = [
+    "Expression",
+    "FilterBuilder",
+    "IndexRangeBuilder",
+    "Operator",
+    "Order",
+    "Paginator",
+    "Query",
+    "QueryRunner",
+    "RangeExpression",
+    "TableQuery",
+]
 
 Document = dict[str, Any]
 Order = Literal["asc", "desc"]
@@ -48,6 +59,22 @@ class QueryRunner(Protocol):
         *,
         system: bool,
     ) -> Iterator[Document]: ...
+
+
+class Paginator(Protocol):
+    """Whatever reads a page of a described query."""
+
+    def paginate(
+        self,
+        table: str,
+        index: str | None,
+        expressions: list[RangeExpression],
+        order: Order,
+        operators: list[Operator],
+        options: dict[str, Any],
+        *,
+        system: bool,
+    ) -> dict[str, Any]: ...
 
 
 class Expression:
@@ -258,6 +285,26 @@ class Query:
             )
         return rows[0] if rows else None
 
+    def paginate(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return one page: ``{"page", "isDone", "continueCursor", "splitCursor", "pageStatus"}``.
+
+        ``options`` are what a client's paginated query sends: ``numItems``, ``cursor`` (None for the first page, else
+        the ``continueCursor`` of the page before), and optionally ``endCursor``, ``maximumRowsRead``,
+        ``maximumBytesRead``.
+        """
+        if not isinstance(options, dict):
+            raise TypeError(f"Arg 1 `options` to `paginate` must be an object, got {type(options).__name__}")
+        query = self._take_over()
+        return self._source.pages.paginate(
+            self._source.table,
+            query._index,
+            query._expressions,
+            query._order or "asc",
+            query._operators,
+            options,
+            system=self._source.system,
+        )
+
     def __iter__(self) -> Iterator[Document]:
         if self._state == "executing":
             raise DeveloperError("Iteration can only begin on a query once.", code="InvalidQuery")
@@ -310,12 +357,13 @@ class Query:
 class TableQuery:
     """What ``ctx.db.query(table)`` returns: a table that has not been asked anything yet, usable repeatedly."""
 
-    __slots__ = ("runner", "system", "table")
+    __slots__ = ("pages", "runner", "system", "table")
 
-    def __init__(self, runner: QueryRunner, table: str, *, system: bool = False) -> None:
+    def __init__(self, runner: QueryRunner, pages: Paginator, table: str, *, system: bool = False) -> None:
         if not isinstance(table, str):
             raise TypeError(f"`ctx.db.query` takes the name of a table, got {type(table).__name__}")
         self.runner = runner
+        self.pages = pages
         self.table = table
         self.system = system
 
@@ -357,6 +405,9 @@ class TableQuery:
 
     def unique(self) -> Document | None:
         return self.full_table_scan().unique()
+
+    def paginate(self, options: dict[str, Any]) -> dict[str, Any]:
+        return self.full_table_scan().paginate(options)
 
     def __iter__(self) -> Iterator[Document]:
         return iter(self.full_table_scan())

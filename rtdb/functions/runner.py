@@ -38,6 +38,7 @@ from rtdb.link.link import Message
 from rtdb.storage.documents import StoredDocument
 from rtdb.storage.environment import Environment
 from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, INDEXES_TABLE, TABLES_TABLE
+from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.overlay import Overlay
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
 
@@ -100,7 +101,9 @@ class Runner:
         self._environment = environment
         self._app = app
         self._deployment = deployment_document_id(start.deployment)
-        self._limits = decode_config(start.config).limits
+        config = decode_config(start.config)
+        self._limits = config.limits
+        self._cursors = CursorCodec(start.cursor_key, config.instance_name)
         self._clock = clock
         self._random = random
         self._stopwatch = stopwatch
@@ -172,6 +175,7 @@ class Runner:
                 limits=self._limits,
                 clock=self._clock,
                 random=self._random,
+                cursors=self._cursors,
                 stopwatch=self._stopwatch,
             )
         return self._lane.take(outcome) if self._lane.epoch else outcome

@@ -120,6 +120,8 @@ class RunnerStart(msgspec.Struct, array_like=True, frozen=True, tag="start"):
     """Directory that holds the app's modules."""
     deployment: str
     """Identifier of the deployment; compared with the one in each snapshot."""
+    cursor_key: bytes
+    """What pagination cursors are sealed with. It follows from the instance secret, which a runner is never given."""
 
 
 class RunnerReady(msgspec.Struct, array_like=True, frozen=True, tag="ready"):

@@ -11,17 +11,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
+import msgspec
+
+from rtdb.index.definition import IndexDefinition
 from rtdb.transaction.filter_expression import Filter, compile_filter
 from rtdb.transaction.read_set import ScanRead
 from rtdb.transaction.snapshot import ScanRow
 from rtdb.values.json_codec import decode_canonical
 
-__all__ = ["Operator", "Stage", "compile_operators", "run_stages"]
+__all__ = ["Document", "Operator", "PreparedQuery", "Stage", "compile_operators", "run_stages"]
 
 Document = dict[str, Any]
 Operator = tuple[Literal["filter"], dict[str, Any]] | tuple[Literal["limit"], int]
 Stage = Filter | int
 """A compiled operator: a predicate, or the number of rows that may pass here."""
+
+
+class PreparedQuery(msgspec.Struct, frozen=True):
+    """A query whose names were looked up: the interval of the index to scan, and what its rows go through."""
+
+    definition: IndexDefinition | None
+    """None: the table does not exist, so there are no rows."""
+    start: bytes
+    stop: bytes
+    descending: bool
+    stages: list[Stage]
 
 
 def compile_operators(operators: Iterable[Operator]) -> list[Stage]:

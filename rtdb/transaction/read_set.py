@@ -44,6 +44,15 @@ class ScanRead:
         self.exhausted = False
         """Set by the scan when the range holds no further row."""
 
+    @property
+    def has_rest(self) -> bool:
+        """Whether there are keys in the range that the scan has not come to, be there rows or not."""
+        if self.exhausted:
+            return False
+        if self.last_key is None:
+            return self._start < self._stop
+        return self._start < self.last_key if self.descending else prefix_stop(self.last_key) < self._stop
+
     def range(self) -> ReadRange | None:
         """Return the interval read, None while nothing was consumed."""
         if self.exhausted:

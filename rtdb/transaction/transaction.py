@@ -43,10 +43,12 @@ from rtdb.storage.system_tables import (
     table_document_id,
     table_name_key,
 )
+from rtdb.transaction.cursor import Position
 from rtdb.transaction.overlay import Overlay
-from rtdb.transaction.query import Operator, compile_operators, run_stages
-from rtdb.transaction.read_set import ReadSet
-from rtdb.transaction.snapshot import Snapshot
+from rtdb.transaction.pagination import Page, PageSize, read_page, restrict
+from rtdb.transaction.query import Operator, PreparedQuery, compile_operators, run_stages
+from rtdb.transaction.read_set import ReadSet, ScanRead
+from rtdb.transaction.snapshot import ScanRow, Snapshot
 from rtdb.transaction.system_fields import check_no_system_fields, check_system_field
 from rtdb.transaction.usage import Usage
 from rtdb.transaction.write_set import Untouched, WriteSet
@@ -225,18 +227,41 @@ class Transaction:
         system: bool = False,
     ) -> Iterator[Document]:
         """Run a query; ``index`` None is the whole table in order of creation. Rows are read as they are asked for."""
+        query = self.prepare_query(table, index, expressions, order, operators, system=system)
+        if query.definition is None:
+            return iter(())
+        rows, read = self._scan(query.definition, query.start, query.stop, query.descending)
+        return run_stages(rows, read, query.stages, self._usage.count_read)
+
+    def prepare_query(
+        self,
+        table: str,
+        index: str | None,
+        expressions: Sequence[tuple[RangeOperator, str, Any]],
+        order: Literal["asc", "desc"],
+        operators: Sequence[Operator],
+        *,
+        system: bool = False,
+    ) -> PreparedQuery:
+        """Look up what a query names, and check and compile it."""
         _check_reader(table, "query", system=system)
         stages = compile_operators(operators)
         definition = self._find_visible_table(table)
+        descending = order == "desc"
         if index is None:
-            if definition is None:
-                return iter(())
-            return run_stages(
-                *self._scan(definition.by_creation_time, b"", b"\xff", order), stages, self._usage.count_read
-            )
+            scanned = None if definition is None else definition.by_creation_time
+            return PreparedQuery(scanned, b"", b"\xff", descending, stages)
         found = self._find_index(table, definition, index)
         start, stop = bounds_from_expressions(found, [RangeExpression(*parts) for parts in expressions], table)
-        return run_stages(*self._scan(found, start, stop, order), stages, self._usage.count_read)
+        return PreparedQuery(found, start, stop, descending, stages)
+
+    def read_page(self, query: PreparedQuery, *, start: Position | None, end: Position | None, size: PageSize) -> Page:
+        """Read a page: from ``start`` (None: the beginning) to ``end``, or as far as ``size`` reaches."""
+        if query.definition is None:
+            return Page([], Position(None) if end is None else end, None, None)
+        interval = restrict(query.start, query.stop, start, end, descending=query.descending)
+        rows, read = self._scan(query.definition, *interval, query.descending)
+        return read_page(rows, read, query.stages, self._usage.count_read, self._limits, size=size, end=end)
 
     # --- the platform's own documents ---------------------------------------------------------------------------------
 
@@ -274,7 +299,7 @@ class Transaction:
 
     def scan_table(self, table: TableDefinition) -> Iterator[Document]:
         """Yield all documents of any table in order of creation. Only the platform scans so: nothing is counted."""
-        return run_stages(*self._scan(table.by_creation_time, b"", b"\xff", "asc"), [], _not_counted)
+        return run_stages(*self._scan(table.by_creation_time, b"", b"\xff", False), [], _not_counted)
 
     def put_system(self, table: int, internal: bytes, fields: Document) -> None:
         """Write a document of a system table. It is not counted and not checked: the platform knows what it does."""
@@ -387,10 +412,9 @@ class Transaction:
         return number, internal, definition, data
 
     def _scan(
-        self, definition: IndexDefinition, start: bytes, stop: bytes, order: Literal["asc", "desc"]
-    ) -> tuple[Iterator[Any], Any]:
+        self, definition: IndexDefinition, start: bytes, stop: bytes, descending: bool
+    ) -> tuple[Iterator[ScanRow], ScanRead]:
         """Begin a scan: its rows, and its entry in the read set."""
-        descending = order == "desc"
         if self._writable and self._overlay is None:
             self._make_overlay()
         read = self._reads.open_scan(definition.number, start, stop, descending=descending)

@@ -32,6 +32,7 @@ ROWS: list[tuple[str, ...]] = [
         "rtdb.functions.query_builder",
         "rtdb.functions.log_lines",
         "rtdb.functions.convex_error",
+        "rtdb.functions.pagination_validators",
     ),
     ("rtdb", "rtdb.client"),
     # 2
@@ -77,6 +78,7 @@ LEAVES: dict[str, str] = {
     "rtdb.functions.query_builder": _SCHEMA,
     "rtdb.functions.log_lines": _SCHEMA,
     "rtdb.functions.convex_error": _SCHEMA,
+    "rtdb.functions.pagination_validators": _SCHEMA,
     "rtdb": _SCHEMA,
 }
 """Units that stop on purpose at the row of another: the protocol is tested without sockets, and an app's module imports

@@ -2,10 +2,11 @@
 // standard output. The last command is the end of input. tests/e2e/official_client.py is the other side.
 //
 //   {"id": 1, "op": "subscribe", "path": "messages:list", "args": {}}   → {"id": 1, "value": …} again and again
+//   {"id": 1, "op": "subscribe_pages", "path": …, "args": …, "size": 3}  → {"id": 1, "value": [rows, status]} again and again
 //   {"id": 2, "op": "mutation", "path": …, "args": …}                  → {"id": 2, "value": …} or {"id": 2, "error": …}
 //
-// Operations: query, mutation, action, subscribe, unsubscribe (of "target"), http_query, http_mutation, http_action,
-// admin (with "key"), state; and subscribe_together, which reports the values of all its "queries" after each transition
+// Operations: query, mutation, action, subscribe, unsubscribe (of "target"), subscribe_pages, load_more (of "target"),
+// http_query, http_mutation, http_action, admin (with "key"), state; and subscribe_together, which reports the values of all its "queries" after each transition
 // that changed one of them. Values travel in the client's own encoded JSON.
 import { createInterface } from "node:readline";
 import { ConvexClient, ConvexHttpClient } from "convex/browser";
@@ -17,6 +18,7 @@ const quiet = { log() {}, warn() {}, error() {}, logVerbose() {}, addLogLineList
 const client = new ConvexClient(url, { logger: quiet });
 const http = new ConvexHttpClient(url, { logger: quiet });
 const subscriptions = new Map();
+const pages = new Map();
 
 const say = (event) => process.stdout.write(JSON.stringify(event) + "\n");
 const sayValue = (id, value) => say({ id, value: value === undefined ? null : convexToJson(value) });
@@ -61,6 +63,15 @@ async function perform(command) {
       (error) => sayError(id, error),
     );
     subscriptions.set(id, unsubscribe);
+  } else if (op === "subscribe_pages") {
+    const options = { initialNumItems: command.size };
+    const show = ({ results, status, loadMore }) => {
+      pages.set(id, loadMore);
+      sayValue(id, [results, status]);
+    };
+    client.onPaginatedUpdate_experimental(reference(command), args, options, show, (error) => sayError(id, error));
+  } else if (op === "load_more") {
+    sayValue(id, pages.get(command.target)(command.size));
   } else if (op === "subscribe_together") {
     subscribeTogether(id, command.queries);
   } else if (op === "unsubscribe") {

@@ -109,6 +109,13 @@ class OfficialClient:
         """Subscribe to several queries; a result is the list of all their values after one transition (npm only)."""
         return Subscription(self, self._send({"op": "subscribe_together", "queries": queries}))
 
+    def subscribe_pages(self, path: str, args: dict[str, Any], size: int) -> Subscription:
+        """Subscribe to a paginated query; a result is ``[rows of all pages, status]`` (npm only)."""
+        return Subscription(self, self._send({"op": "subscribe_pages", "path": path, "args": args, "size": size}))
+
+    def load_more(self, pages: Subscription, size: int) -> None:
+        self._result(self._send({"op": "load_more", "target": pages.number, "size": size}))
+
     def events(self, number: int) -> list[dict[str, Any]]:
         with self._changed:
             return list(self._events.get(number, ()))

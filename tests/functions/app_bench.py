@@ -12,6 +12,7 @@ from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
 from rtdb.functions.system_functions import push_arguments
 from rtdb.link.frames import BlockApplied, Call, Commit, ExecutionError, Outcome, RequestKind, SessionRequest
+from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.group_commit import open_committer
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
 from rtdb.values.json_codec import decode, encode
@@ -39,6 +40,7 @@ class AppBench:
         self.clock = ManualClock()
         self.random = SeededRandom(2)
         self.committer = open_committer(new_config(directory / "data"), clock=self.clock, random=SeededRandom(3))
+        self.cursors = CursorCodec(bytes(16), "rtdb")
         self.cache = SnapshotCache()
         self._calls = 0
         self._pushes = 0
@@ -53,6 +55,7 @@ class AppBench:
         session: SessionRequest | None = None,
         identity: bytes | None = None,
         raw_args: bytes | None = None,
+        journal: str | None = None,
     ) -> Outcome:
         """Run one call at the newest position; nothing is committed."""
         self._calls += 1
@@ -65,10 +68,18 @@ class AppBench:
             internal=internal,
             at=None,
             session=session,
-            journal=None,
+            journal=journal,
         )
         with Snapshot(self.committer.environment, self.cache) as snapshot:
-            return execute(self.app, call, snapshot, limits=self.limits, clock=self.clock, random=self.random)
+            return execute(
+                self.app,
+                call,
+                snapshot,
+                limits=self.limits,
+                clock=self.clock,
+                random=self.random,
+                cursors=self.cursors,
+            )
 
     def commit(self, outcome: Outcome) -> BlockApplied:
         """Have the committer decide about an outcome."""

@@ -74,6 +74,7 @@ class RunnerBench:
             config=encode_config(new_config(self.app_bench.directory / "data", self.limits)),
             bundle=str(self.app_bench.directory / "app"),
             deployment="bundle1",
+            cursor_key=bytes(16),
         )
 
     def open(self, start: RunnerStart) -> tuple[Runner | None, RunnerReady]:

@@ -9,6 +9,9 @@ from rtdb.errors import DeveloperError
 from rtdb.functions.query_builder import FilterBuilder, IndexRangeBuilder, TableQuery
 from rtdb.values.value import UNDEFINED, Int64
 
+NO_PAGES: Any = None
+"""Nothing here reads a page."""
+
 
 class Recorder:
     """A query runner with numbered rows that writes down what it was asked."""
@@ -28,7 +31,7 @@ class Recorder:
 def test_a_chain_describes_and_only_reading_asks() -> None:
     runner = Recorder(3)
     query = (
-        TableQuery(runner, "t")
+        TableQuery(runner, NO_PAGES, "t")
         .with_index("by_a", lambda q: q.eq("a", 1).gte("b", UNDEFINED).lt("b", "x"))
         .filter(lambda q: q.eq(q.field("read"), False))
         .order("desc")
@@ -47,7 +50,7 @@ def test_a_chain_describes_and_only_reading_asks() -> None:
 
 
 def test_a_table_can_be_asked_again_and_again() -> None:
-    table = TableQuery(Recorder(2), "t")
+    table = TableQuery(Recorder(2), NO_PAGES, "t")
     assert len(table.collect()) == 2
     assert len(table.take(1)) == 1
     assert table.first() == {"_id": "id0"}
@@ -55,21 +58,21 @@ def test_a_table_can_be_asked_again_and_again() -> None:
 
 
 def test_first_and_unique_of_nothing_are_none() -> None:
-    assert TableQuery(Recorder(0), "t").first() is None
-    assert TableQuery(Recorder(0), "t").unique() is None
-    assert TableQuery(Recorder(1), "t").unique() == {"_id": "id0"}
+    assert TableQuery(Recorder(0), NO_PAGES, "t").first() is None
+    assert TableQuery(Recorder(0), NO_PAGES, "t").unique() is None
+    assert TableQuery(Recorder(1), NO_PAGES, "t").unique() == {"_id": "id0"}
 
 
 def test_unique_of_several_names_table_and_ids() -> None:
     with pytest.raises(DeveloperError) as raised:
-        TableQuery(Recorder(3), "t").unique()
+        TableQuery(Recorder(3), NO_PAGES, "t").unique()
     assert raised.value.message == ("unique() query returned more than one result from table t:\n [id0, id1, ...]")
 
 
 @pytest.mark.parametrize("n", [-1, 1.5, "2", None, True, float("nan")])
 def test_take_wants_a_count(n: Any) -> None:
     with pytest.raises(TypeError, match="Arg 1 `n` to `take` must be a non-negative integer"):
-        TableQuery(Recorder(1), "t").take(n)
+        TableQuery(Recorder(1), NO_PAGES, "t").take(n)
 
 
 def message_of(action: Any) -> str:
@@ -79,14 +82,14 @@ def message_of(action: Any) -> str:
 
 
 def test_a_query_is_used_once() -> None:
-    query = TableQuery(Recorder(2), "t").full_table_scan()
+    query = TableQuery(Recorder(2), NO_PAGES, "t").full_table_scan()
     query.order("asc")
     assert message_of(lambda: query.order("desc")) == (
         "A query can only be chained once and can't be chained after iteration begins."
     )
     assert message_of(query.collect) == "This query has been chained with another operator and can't be reused."
 
-    rows = TableQuery(Recorder(2), "t").full_table_scan()
+    rows = TableQuery(Recorder(2), NO_PAGES, "t").full_table_scan()
     iterator = iter(rows)
     assert message_of(lambda: iter(rows)) == "Iteration can only begin on a query once."
     assert message_of(lambda: rows.filter(lambda q: True)) == (
@@ -97,7 +100,7 @@ def test_a_query_is_used_once() -> None:
 
 
 def test_a_loop_that_is_left_early_closes_its_query() -> None:
-    rows = TableQuery(Recorder(2), "t").full_table_scan()
+    rows = TableQuery(Recorder(2), NO_PAGES, "t").full_table_scan()
     for _ in rows:
         break
     assert message_of(lambda: iter(rows)) == "This query is closed and can't emit any more values."
@@ -111,13 +114,13 @@ def test_a_range_value_is_detached_from_the_object_it_came_from() -> None:
 
 
 def test_order_is_said_once_and_in_one_of_two_words() -> None:
-    table = TableQuery(Recorder(1), "t")
+    table = TableQuery(Recorder(1), NO_PAGES, "t")
     assert message_of(lambda: table.order("asc").order("asc")) == "Queries may only specify order at most once"
     assert "descending" in message_of(lambda: table.order("descending"))  # type: ignore[arg-type]
 
 
 def test_operators_are_bounded() -> None:
-    query = TableQuery(Recorder(1), "t").full_table_scan()
+    query = TableQuery(Recorder(1), NO_PAGES, "t").full_table_scan()
     for _ in range(256):
         query = query.filter(lambda q: True)
     assert message_of(lambda: query.limit(1)) == "Can't construct query with more than 256 operators"
@@ -128,7 +131,7 @@ def test_an_index_range_builder_is_used_in_a_chain() -> None:
         q.eq("a", 1)
         return q.eq("b", 2)
 
-    assert message_of(lambda: TableQuery(Recorder(1), "t").with_index("i", twice)) == (
+    assert message_of(lambda: TableQuery(Recorder(1), NO_PAGES, "t").with_index("i", twice)) == (
         "IndexRangeBuilder has already been used! Chain your method calls like `q => q.eq(...).eq(...)`. "
         "See https://docs.convex.dev/using/indexes"
     )
@@ -136,7 +139,7 @@ def test_an_index_range_builder_is_used_in_a_chain() -> None:
 
 def test_a_range_function_that_returns_something_else_is_an_error() -> None:
     with pytest.raises(TypeError, match="must return what its builder returned"):
-        TableQuery(Recorder(1), "t").with_index("i", lambda q: None)  # type: ignore[arg-type, return-value]
+        TableQuery(Recorder(1), NO_PAGES, "t").with_index("i", lambda q: None)  # type: ignore[arg-type, return-value]
 
 
 def test_every_filter_operator_becomes_its_node() -> None:

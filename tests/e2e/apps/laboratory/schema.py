@@ -6,5 +6,8 @@ schema = define_schema(
     {
         "counters": define_table({"name": v.string(), "count": v.number()}).index("by_name", ["name"]),
         "accounts": define_table({"owner": v.string(), "balance": v.number()}).index("by_owner", ["owner"]),
+        "entries": define_table({"room": v.string(), "rank": v.number(), "text": v.string()}).index(
+            "by_rank", ["room", "rank"]
+        ),
     }
 )
