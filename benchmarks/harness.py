@@ -57,7 +57,7 @@ class ServerProcess:
         return found
 
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU seconds (user and system) per process name."""
+        """CPU seconds (user and system) per process name. Runners that were replaced count, under the hub's children."""
         ticks = os.sysconf("SC_CLK_TCK")
         totals: dict[str, float] = {}
         for pid, name in self.processes().items():
@@ -66,6 +66,9 @@ class ServerProcess:
             except OSError:
                 continue
             totals[name] = totals.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / ticks
+            if name == "rtdb-hub":
+                ended = (int(fields[13]) + int(fields[14])) / ticks
+                totals["rtdb-runner"] = totals.get("rtdb-runner", 0.0) + ended
         return totals
 
     def private_bytes(self) -> dict[str, int]:

@@ -61,7 +61,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Calls under way or waiting in the whole server."""
     runners_min: int = 2
     runners_max: int = 8
-    runner_calls_max: int = 20_000
+    runner_calls_max: int = 200_000
     """Calls after which a runner is replaced, so that leaks in app code stay bounded."""
     runner_memory_bytes_max: int = 512 * MIB
     queue_ms_max: float = 10.0

@@ -51,7 +51,9 @@ Message = (
 """Everything that may travel over a link."""
 
 HEADER_BYTES = 4
-RECEIVE_BYTES = 256 * 1024
+RECEIVE_BYTES = 64 * 1024
+"""Below what the allocator takes from the operating system and gives back at once (128 KiB): from there on every
+receive, however short, would cost 14 µs more."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Message])
