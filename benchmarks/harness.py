@@ -57,7 +57,7 @@ class ServerProcess:
         return found
 
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU seconds (user and system) per process name. Runners that were replaced count, under the hub's children."""
+        """CPU seconds (user and system) per process name; runners that were replaced still count."""
         ticks = os.sysconf("SC_CLK_TCK")
         totals: dict[str, float] = {}
         for pid, name in self.processes().items():

@@ -34,7 +34,7 @@ from rtdb.functions.runner_handle import process_runners
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.functions.system_functions import push_arguments
 from rtdb.link import frames
-from rtdb.link.child import become_child, inherited_socket
+from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.link import LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_CONFIGURATION, Child, start_child
 
@@ -105,6 +105,7 @@ class Hub:
                 nursery.start_soon(self._tick)
                 with trio.fail_after(START_SECONDS_MAX):
                     await self._all_ready.wait()
+                calm_collector()
                 self._announce()
                 with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                     async for _ in signals:

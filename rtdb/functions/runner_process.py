@@ -5,14 +5,13 @@ Every reply is sent at once. Whatever app code does can at worst end this proces
 
 from __future__ import annotations
 
-import gc
 import sys
 
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import decode_config
 from rtdb.functions.runner import open_runner
 from rtdb.link import frames
-from rtdb.link.child import become_child, inherited_socket, limit_memory
+from rtdb.link.child import become_child, calm_collector, inherited_socket, limit_memory
 from rtdb.link.link import BlockingLink, LinkClosed
 from rtdb.storage.environment import open_environment
 
@@ -27,9 +26,7 @@ def run(link: BlockingLink) -> None:
     environment = open_environment(config.data_dir, readonly=True, limits=config.limits)
     limit_memory(config.limits.runner_memory_bytes_max)
     runner, ready = open_runner(start, environment, clock=SystemClock(), random=SystemRandom())
-    # What is loaded now lives as long as the process: keep the collector from walking it again and again.
-    gc.collect()
-    gc.freeze()
+    calm_collector()
     link.send([ready])
     while runner is not None:
         for reply in runner.receive(messages):

@@ -42,7 +42,7 @@ from rtdb.gateway.upgrade import Accepted, Refused, refusal
 from rtdb.gateway.websocket import WebSocket
 from rtdb.http.app import HttpApplication
 from rtdb.http.metrics import GatewayMetrics
-from rtdb.link.child import become_child, inherited_socket
+from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.frames import (
     Answer,
     Begun,
@@ -290,6 +290,7 @@ def main(arguments: list[str]) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     link = SocketLink(inherited_socket(link_descriptor), Limits().frame_bytes_max)
     listening = inherited_socket(listening_descriptor)
+    calm_collector()
     try:
         trio.run(
             partial(

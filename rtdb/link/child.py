@@ -8,16 +8,20 @@ after it. A watchdog thread would not do: it cannot stop a loop inside a C exten
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import resource
 import signal
 import socket
 import sys
 
-__all__ = ["become_child", "inherited_socket", "limit_memory"]
+__all__ = ["become_child", "calm_collector", "inherited_socket", "limit_memory"]
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+
+_COLLECTOR_THRESHOLDS = (20_000, 20, 20)
+"""Allocations not released before the young are looked at (about 1 ms), and how often before the older ones are."""
 
 
 def become_child(parent_pid: int, name: str) -> None:
@@ -37,6 +41,17 @@ def become_child(parent_pid: int, name: str) -> None:
 def limit_memory(data_bytes_max: int) -> None:
     """Limit private memory. ``RLIMIT_DATA`` and not ``RLIMIT_AS``, which would count the database map."""
     resource.setrlimit(resource.RLIMIT_DATA, (data_bytes_max, data_bytes_max))
+
+
+def calm_collector() -> None:
+    """Keep the cyclic garbage collector from walking, again and again, what lives as long as the process.
+
+    Call it once everything is loaded. Nearly all objects here die by reference count; with the default thresholds a
+    quarter of the hub's time went into looking for those that do not.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTOR_THRESHOLDS)
 
 
 def inherited_socket(descriptor: int) -> socket.socket:

@@ -4,9 +4,9 @@ A frame on the wire is a 4-byte big-endian length followed by one msgpack value:
 whatever is ready at the same time shares a frame. Messages are tagged arrays (msgspec ``array_like``): small and
 quick to decode.
 
-Two rules keep the hub cheap. Argument and result documents are opaque ``bytes`` of canonical encoded JSON everywhere
-here; and index keys travel as their parts (one ``bytes`` per field), because the invalidator looks prefixes up by
-field.
+Three rules keep the hub cheap. Argument and result documents are opaque ``bytes`` of canonical encoded JSON everywhere
+here; index keys travel as their parts (one ``bytes`` per field), because the invalidator looks prefixes up by field;
+and messages are trees, so the cyclic garbage collector need not know them (``gc=False``).
 
 Positions: ``seq`` is the dense number of a block, ``ts`` the timestamp of its last transaction. A read at position
 ``seq`` sees every block up to and including it.
@@ -58,7 +58,7 @@ RequestKind = Literal["query", "mutation", "action", "any"]
 """What the caller says the function is; ``any`` is ``/api/function`` and ``/api/run``."""
 
 
-class ReadRange(msgspec.Struct, array_like=True, frozen=True):
+class ReadRange(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A half-open interval ``[start, stop)`` of full index keys in one index.
 
     All keys that begin with the encoded values ``p`` are ``[p, p + b"\\xff")``: no value's encoding starts with ``ff``,
@@ -70,7 +70,7 @@ class ReadRange(msgspec.Struct, array_like=True, frozen=True):
     stop: bytes
 
 
-class Write(msgspec.Struct, array_like=True, frozen=True):
+class Write(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The new state of one document; ``value`` is its canonical encoded JSON, None a tombstone."""
 
     table: int
@@ -78,7 +78,7 @@ class Write(msgspec.Struct, array_like=True, frozen=True):
     value: bytes | None
 
 
-class KeyChange(msgspec.Struct, array_like=True, frozen=True):
+class KeyChange(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What one write did to one index. ``old``/``new``: the key's parts (a part per field), None where absent."""
 
     index: int
@@ -86,7 +86,7 @@ class KeyChange(msgspec.Struct, array_like=True, frozen=True):
     new: list[bytes] | None
 
 
-class ExecutionError(msgspec.Struct, array_like=True, frozen=True):
+class ExecutionError(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Why a call failed.
 
     ``message`` is the text after ``Server Error\\n`` (``Uncaught ValueError: …``), ``frames`` the lines
@@ -105,14 +105,14 @@ class ExecutionError(msgspec.Struct, array_like=True, frozen=True):
 # --- hub ⇄ runner -----------------------------------------------------------------------------------------------------
 
 
-class SessionRequest(msgspec.Struct, array_like=True, frozen=True):
+class SessionRequest(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The idempotency key of a mutation sent over a sync session (sync-protocol §7.3)."""
 
     session: str
     request: int
 
 
-class RunnerStart(msgspec.Struct, array_like=True, frozen=True, tag="start"):
+class RunnerStart(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="start"):
     """First message to a runner: what to open and which code to run."""
 
     config: bytes
@@ -124,14 +124,14 @@ class RunnerStart(msgspec.Struct, array_like=True, frozen=True, tag="start"):
     """What pagination cursors are sealed with. It follows from the instance secret, which a runner is never given."""
 
 
-class RunnerReady(msgspec.Struct, array_like=True, frozen=True, tag="ready"):
+class RunnerReady(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="ready"):
     """The runner has imported the app; ``description`` is its encoded description, ``error`` why it could not."""
 
     description: bytes
     error: ExecutionError | None = None
 
 
-class Call(msgspec.Struct, array_like=True, frozen=True, tag="call"):
+class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="call"):
     """Execute one query or mutation.
 
     ``at``: the position to read at, or None for the newest (a lane runner: newest plus its pending writes). ``kind`` is
@@ -150,7 +150,7 @@ class Call(msgspec.Struct, array_like=True, frozen=True, tag="call"):
     journal: str | None
 
 
-class Outcome(msgspec.Struct, array_like=True, frozen=True, tag="outcome"):
+class Outcome(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="outcome"):
     """What one execution returned and what it read and wrote. Nothing has happened yet: a mutation takes effect when
     the committer accepts it.
 
@@ -179,20 +179,20 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True, tag="outcome"):
     """The lane epoch it ran in, 0 outside the lane."""
 
 
-class Stale(msgspec.Struct, array_like=True, frozen=True, tag="stale"):
+class Stale(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="stale"):
     """The deployment in the snapshot is not the runner's: dispatch the call again on the new code."""
 
     call: int
 
 
-class Durable(msgspec.Struct, array_like=True, frozen=True, tag="durable"):
+class Durable(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="durable"):
     """To the lane: block ``seq`` is durable and holds every lane outcome through number ``pending``."""
 
     seq: int
     pending: int
 
 
-class LaneReset(msgspec.Struct, array_like=True, frozen=True, tag="lane_reset"):
+class LaneReset(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="lane_reset"):
     """Become the lane, or begin again: forget all pending writes; a new epoch follows (numbers go on counting)."""
 
     epoch: int
@@ -201,7 +201,7 @@ class LaneReset(msgspec.Struct, array_like=True, frozen=True, tag="lane_reset"):
 # --- hub ⇄ committer --------------------------------------------------------------------------------------------------
 
 
-class Commit(msgspec.Struct, array_like=True, frozen=True, tag="commit"):
+class Commit(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="commit"):
     """A mutation's outcome, to be validated and committed.
 
     ``begin`` is the seq it read at. ``lane`` is the lane epoch it ran in (0: not in the lane): it has then also seen
@@ -217,24 +217,24 @@ class Commit(msgspec.Struct, array_like=True, frozen=True, tag="commit"):
     writes: list[Write]
 
 
-class ReaderCheck(msgspec.Struct, array_like=True, frozen=True, tag="reader_check"):
+class ReaderCheck(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="reader_check"):
     """A runner ended: free the reader slot it may have left behind, which would go on pinning pages."""
 
 
-class CommitterStart(msgspec.Struct, array_like=True, frozen=True, tag="committer_start"):
+class CommitterStart(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="committer_start"):
     """First message to the committer."""
 
     config: bytes
 
 
-class CommitterReady(msgspec.Struct, array_like=True, frozen=True, tag="committer_ready"):
+class CommitterReady(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="committer_ready"):
     """The environment is open and consistent through this position."""
 
     seq: int
     ts: int
 
 
-class Loss(msgspec.Struct, array_like=True, frozen=True):
+class Loss(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A transaction that was not committed because what it had read was changed.
 
     ``index`` and ``source`` say where and by whom; ``reason`` is ``conflict``, ``lane`` (an earlier outcome of its lane
@@ -249,14 +249,14 @@ class Loss(msgspec.Struct, array_like=True, frozen=True):
     """The position to run again at, or later."""
 
 
-class Rejection(msgspec.Struct, array_like=True, frozen=True):
+class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A transaction the committer will never accept (quota, malformed)."""
 
     call: int
     error: ExecutionError
 
 
-class BlockApplied(msgspec.Struct, array_like=True, frozen=True, tag="block"):
+class BlockApplied(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="block"):
     """One durable block. ``seq`` 0 marks a message with losses only: no block was written.
 
     ``committed`` pairs call and commit timestamp, in order. A transaction without writes is answered here too, with the
@@ -277,7 +277,7 @@ class BlockApplied(msgspec.Struct, array_like=True, frozen=True, tag="block"):
 # --- hub ⇄ gateway ----------------------------------------------------------------------------------------------------
 
 
-class Begun(msgspec.Struct, array_like=True, frozen=True, tag="begun"):
+class Begun(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="begun"):
     """First message to a gateway: configuration, the secret to verify keys with, and the position to start from."""
 
     config: bytes
@@ -287,13 +287,13 @@ class Begun(msgspec.Struct, array_like=True, frozen=True, tag="begun"):
     deployment: str
 
 
-class Ready(msgspec.Struct, array_like=True, frozen=True, tag="gateway_ready"):
+class Ready(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="gateway_ready"):
     """The gateway accepts connections on this port."""
 
     port: int
 
 
-class CallRequest(msgspec.Struct, array_like=True, frozen=True, tag="request"):
+class CallRequest(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="request"):
     """Run a function for a client. ``call`` is the gateway's number, echoed in the answer.
 
     ``at_ts`` asks a query to read at that timestamp instead of the newest. ``cancelled`` calls may still take effect.
@@ -309,13 +309,13 @@ class CallRequest(msgspec.Struct, array_like=True, frozen=True, tag="request"):
     at_ts: int | None = None
 
 
-class Cancel(msgspec.Struct, array_like=True, frozen=True, tag="cancel"):
+class Cancel(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="cancel"):
     """Nobody waits for this answer any more."""
 
     call: int
 
 
-class Answer(msgspec.Struct, array_like=True, frozen=True, tag="answer"):
+class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="answer"):
     """The outcome of a :class:`CallRequest`. ``ts`` is the commit (mutation) or read (query) timestamp."""
 
     call: int
@@ -325,7 +325,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, tag="answer"):
     ts: int
 
 
-class Watch(msgspec.Struct, array_like=True, frozen=True, tag="watch"):
+class Watch(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="watch"):
     """Keep me told of this query. ``watch`` is the gateway's number; args are canonical encoded JSON.
 
     A gateway watches a query (path, args, journal, identity) once, however many of its sessions ask for it.
@@ -339,13 +339,13 @@ class Watch(msgspec.Struct, array_like=True, frozen=True, tag="watch"):
     journal: str | None
 
 
-class Unwatch(msgspec.Struct, array_like=True, frozen=True, tag="unwatch"):
+class Unwatch(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="unwatch"):
     """The gateway no longer needs this query."""
 
     watch: int
 
 
-class WatchResult(msgspec.Struct, array_like=True, frozen=True):
+class WatchResult(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A result of a watched query, valid from ``ts`` on. ``dirty_ts`` is the timestamp of the first block known to have
     invalidated it since (0: none): the value is exact in ``[ts, dirty_ts)``.
 
@@ -363,7 +363,7 @@ class WatchResult(msgspec.Struct, array_like=True, frozen=True):
     journal: str | None
 
 
-class RoundResults(msgspec.Struct, array_like=True, frozen=True, tag="round"):
+class RoundResults(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="round"):
     """Results of one round of re-executions, all read at the same position.
 
     ``running`` are the timestamps of rounds that still have executions under way: a gateway keeps, of every watched
@@ -374,7 +374,7 @@ class RoundResults(msgspec.Struct, array_like=True, frozen=True, tag="round"):
     running: list[int]
 
 
-class BlockNotice(msgspec.Struct, array_like=True, frozen=True, tag="notice"):
+class BlockNotice(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="notice"):
     """The database moved to ``ts``; ``dirty`` are this gateway's watches that the block at ``ts_first`` invalidated.
 
     Sent before any :class:`Answer` with a timestamp from that block, and before any result read at or after it.
@@ -385,7 +385,7 @@ class BlockNotice(msgspec.Struct, array_like=True, frozen=True, tag="notice"):
     dirty: list[int]
 
 
-class Drain(msgspec.Struct, array_like=True, frozen=True, tag="drain"):
+class Drain(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="drain"):
     """Take no new work; finish what is under way and exit."""
 
     reason: str = ""

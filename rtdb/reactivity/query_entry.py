@@ -44,7 +44,7 @@ class QueryKey(NamedTuple):
     internal: bool
 
 
-class QueryAnswer(msgspec.Struct, frozen=True):
+class QueryAnswer(msgspec.Struct, frozen=True, gc=False):
     """What a client is shown of an execution, and its ``journal``, which the client gives back."""
 
     result: bytes | None

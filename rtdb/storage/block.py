@@ -60,7 +60,7 @@ _PAYLOAD_OFFSET: Final = _HEADER.size + _CRC.size
 _U32_MAX: Final = 2**32 - 1
 
 
-class WriteRecord(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+class WriteRecord(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
     """The new state of one document: canonical encoded JSON, or None for a deletion.
 
     ``previous_seq`` is the block that wrote the version before (0: there was none).
@@ -72,7 +72,7 @@ class WriteRecord(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_f
     value: bytes | None
 
 
-class TransactionRecord(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+class TransactionRecord(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
     """One committed transaction. ``source`` is the path of the function it came from; system tables are
     written first.
     """

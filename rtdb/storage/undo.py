@@ -44,7 +44,7 @@ class BeforeImage(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return None if self.data is None else StoredDocument(self.seq, self.ts, self.data)
 
 
-class UndoRecord(msgspec.Struct, array_like=True, frozen=True):
+class UndoRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How to go back over one block. ``ts`` and ``deployment`` are those of the position before it."""
 
     ts: int

@@ -38,7 +38,7 @@ class Caller(Protocol):
         """Raise ``ForbiddenError`` if this caller may not call this function, whether or not it exists."""
 
 
-class SendText(msgspec.Struct, frozen=True, eq=False):
+class SendText(msgspec.Struct, frozen=True, gc=False, eq=False):
     """Send one text message. Sessions that are told the same share one instance, so a transport may cache by it.
 
     ``transition``: tell the session with ``transition_written`` once the bytes have been handed to the socket.
@@ -48,7 +48,7 @@ class SendText(msgspec.Struct, frozen=True, eq=False):
     transition: bool = False
 
 
-class RunFunction(msgspec.Struct, frozen=True, eq=False):
+class RunFunction(msgspec.Struct, frozen=True, gc=False, eq=False):
     """Run a mutation or an action and bring the answer back with ``answered(this, answer)``."""
 
     kind: Literal["mutation", "action"]
@@ -61,7 +61,7 @@ class RunFunction(msgspec.Struct, frozen=True, eq=False):
     """The de-duplication key; None for actions and before Connect."""
 
 
-class VerifyToken(msgspec.Struct, frozen=True, eq=False):
+class VerifyToken(msgspec.Struct, frozen=True, gc=False, eq=False):
     """Find out whose token this is; answer with ``identity_verified`` or ``identity_rejected``.
 
     ``impersonating``: attributes of the user an admin wants to act as, ``tokenIdentifier`` among them.
@@ -72,7 +72,7 @@ class VerifyToken(msgspec.Struct, frozen=True, eq=False):
     impersonating: dict[str, Any] | None
 
 
-class Close(msgspec.Struct, frozen=True, eq=False):
+class Close(msgspec.Struct, frozen=True, gc=False, eq=False):
     """Close the socket after what was sent before. ``code`` None: a close frame without a code.
 
     ``detail`` is why, for the log.

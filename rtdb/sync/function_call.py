@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 __all__ = ["FunctionCall", "understand_call"]
 
 
-class FunctionCall(msgspec.Struct, frozen=True):
+class FunctionCall(msgspec.Struct, frozen=True, gc=False):
     """A function to run. ``error`` set: answer with it instead."""
 
     path: str

@@ -71,7 +71,7 @@ class ProtocolError(BadRequestError):
 # --- client → server --------------------------------------------------------------------------------------------------
 
 
-class Connect(msgspec.Struct, frozen=True, tag="Connect", omit_defaults=True):
+class Connect(msgspec.Struct, frozen=True, gc=False, tag="Connect", omit_defaults=True):
     """First message of a connection."""
 
     sessionId: UUID
@@ -81,7 +81,7 @@ class Connect(msgspec.Struct, frozen=True, tag="Connect", omit_defaults=True):
     clientTs: int | None = None
 
 
-class Authenticate(msgspec.Struct, frozen=True, tag="Authenticate", omit_defaults=True):
+class Authenticate(msgspec.Struct, frozen=True, gc=False, tag="Authenticate", omit_defaults=True):
     """Be someone else from here on. ``acting_as`` is the Rust client's name for ``impersonating``."""
 
     baseVersion: U32
@@ -91,7 +91,7 @@ class Authenticate(msgspec.Struct, frozen=True, tag="Authenticate", omit_default
     acting_as: dict[str, Any] | None = None
 
 
-class Add(msgspec.Struct, frozen=True, tag="Add", omit_defaults=True):
+class Add(msgspec.Struct, frozen=True, gc=False, tag="Add", omit_defaults=True):
     """Watch a query from here on, under a number of the client's choice."""
 
     queryId: U32
@@ -101,13 +101,13 @@ class Add(msgspec.Struct, frozen=True, tag="Add", omit_defaults=True):
     componentPath: str | None = None
 
 
-class Remove(msgspec.Struct, frozen=True, tag="Remove"):
+class Remove(msgspec.Struct, frozen=True, gc=False, tag="Remove"):
     """Stop watching."""
 
     queryId: U32
 
 
-class ModifyQuerySet(msgspec.Struct, frozen=True, tag="ModifyQuerySet"):
+class ModifyQuerySet(msgspec.Struct, frozen=True, gc=False, tag="ModifyQuerySet"):
     """Change which queries the session watches."""
 
     baseVersion: U32
@@ -115,7 +115,7 @@ class ModifyQuerySet(msgspec.Struct, frozen=True, tag="ModifyQuerySet"):
     modifications: list[Add | Remove]
 
 
-class Mutation(msgspec.Struct, frozen=True, tag="Mutation", omit_defaults=True):
+class Mutation(msgspec.Struct, frozen=True, gc=False, tag="Mutation", omit_defaults=True):
     """Run a mutation, after all earlier ones of this session."""
 
     requestId: U32
@@ -124,7 +124,7 @@ class Mutation(msgspec.Struct, frozen=True, tag="Mutation", omit_defaults=True):
     componentPath: str | None = None
 
 
-class Action(msgspec.Struct, frozen=True, tag="Action", omit_defaults=True):
+class Action(msgspec.Struct, frozen=True, gc=False, tag="Action", omit_defaults=True):
     """Run an action, beside whatever else runs."""
 
     requestId: U32
@@ -133,7 +133,7 @@ class Action(msgspec.Struct, frozen=True, tag="Action", omit_defaults=True):
     componentPath: str | None = None
 
 
-class Event(msgspec.Struct, frozen=True, tag="Event"):
+class Event(msgspec.Struct, frozen=True, gc=False, tag="Event"):
     """Telemetry, never answered."""
 
     eventType: str = ""
@@ -145,7 +145,7 @@ ClientMessage = Connect | Authenticate | ModifyQuerySet | Mutation | Action | Ev
 # --- server → client --------------------------------------------------------------------------------------------------
 
 
-class VersionMessage(msgspec.Struct, frozen=True):
+class VersionMessage(msgspec.Struct, frozen=True, gc=False):
     """The three counters of a session's state as they travel."""
 
     querySet: U32
@@ -153,14 +153,14 @@ class VersionMessage(msgspec.Struct, frozen=True):
     ts: str
 
 
-class QueryUpdated(msgspec.Struct, frozen=True, tag="QueryUpdated"):
+class QueryUpdated(msgspec.Struct, frozen=True, gc=False, tag="QueryUpdated"):
     queryId: U32
     value: Raw
     logLines: list[str]
     journal: str | None = None
 
 
-class QueryFailed(msgspec.Struct, frozen=True, tag="QueryFailed"):
+class QueryFailed(msgspec.Struct, frozen=True, gc=False, tag="QueryFailed"):
     queryId: U32
     errorMessage: str
     logLines: list[str]
@@ -168,11 +168,11 @@ class QueryFailed(msgspec.Struct, frozen=True, tag="QueryFailed"):
     errorData: Raw | UnsetType = UNSET
 
 
-class QueryRemoved(msgspec.Struct, frozen=True, tag="QueryRemoved"):
+class QueryRemoved(msgspec.Struct, frozen=True, gc=False, tag="QueryRemoved"):
     queryId: U32
 
 
-class Transition(msgspec.Struct, frozen=True, tag="Transition"):
+class Transition(msgspec.Struct, frozen=True, gc=False, tag="Transition"):
     """All that changed between two versions. The server writes it by hand (``connection.encode_transition``)."""
 
     startVersion: VersionMessage
@@ -182,7 +182,7 @@ class Transition(msgspec.Struct, frozen=True, tag="Transition"):
     serverTs: int | None = None
 
 
-class MutationResponse(msgspec.Struct, frozen=True, tag="MutationResponse"):
+class MutationResponse(msgspec.Struct, frozen=True, gc=False, tag="MutationResponse"):
     """``result`` is the value, or the error text when it did not succeed; ``ts`` is null then."""
 
     requestId: U32
@@ -193,7 +193,7 @@ class MutationResponse(msgspec.Struct, frozen=True, tag="MutationResponse"):
     errorData: Raw | UnsetType = UNSET
 
 
-class ActionResponse(msgspec.Struct, frozen=True, tag="ActionResponse"):
+class ActionResponse(msgspec.Struct, frozen=True, gc=False, tag="ActionResponse"):
     requestId: U32
     success: bool
     result: Raw
@@ -201,7 +201,7 @@ class ActionResponse(msgspec.Struct, frozen=True, tag="ActionResponse"):
     errorData: Raw | UnsetType = UNSET
 
 
-class AuthError(msgspec.Struct, frozen=True, tag="AuthError"):
+class AuthError(msgspec.Struct, frozen=True, gc=False, tag="AuthError"):
     """``authUpdateAttempted``: the token of an Authenticate was refused, rather than one that used to be good."""
 
     error: str
@@ -209,11 +209,11 @@ class AuthError(msgspec.Struct, frozen=True, tag="AuthError"):
     authUpdateAttempted: bool = True
 
 
-class FatalError(msgspec.Struct, frozen=True, tag="FatalError"):
+class FatalError(msgspec.Struct, frozen=True, gc=False, tag="FatalError"):
     error: str
 
 
-class Ping(msgspec.Struct, frozen=True, tag="Ping"):
+class Ping(msgspec.Struct, frozen=True, gc=False, tag="Ping"):
     pass
 
 

@@ -52,7 +52,7 @@ class Subscriber(Protocol):
         """Move on if that is possible now; return what is to be done."""
 
 
-class Query(msgspec.Struct, frozen=True):
+class Query(msgspec.Struct, frozen=True, gc=False):
     """What makes two subscriptions the same. ``args`` is canonical encoded JSON."""
 
     path: str

@@ -17,7 +17,6 @@ worse than down, and whoever starts it again reads back what is durable.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections import deque
 from typing import Final
@@ -25,7 +24,7 @@ from typing import Final
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Limits, decode_config
 from rtdb.errors import DataDirectoryError, StorageError
-from rtdb.link.child import become_child, inherited_socket
+from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.frames import Commit, CommitterReady, CommitterStart, Drain, ReaderCheck
 from rtdb.link.link import BlockingLink, LinkClosed, Message
 from rtdb.link.supervisor import EXIT_CONFIGURATION
@@ -33,9 +32,6 @@ from rtdb.transaction.group_commit import INTERNAL_CALL, Committer, open_committ
 from rtdb.transaction.maintenance import Maintenance
 
 __all__ = ["INTERNAL_CALL", "Committer", "CommitterLoop", "main", "open_committer", "run"]
-
-_GC_THRESHOLD: Final = 50_000
-"""Structs live for one group and have no cycles; the default threshold would scan the write log many times a second."""
 
 _START_SECONDS: Final = 1.0
 """How long the hub has, after a start, to speak first; then maintenance may send it blocks."""
@@ -122,9 +118,7 @@ def run(link: BlockingLink, loop_type: type[CommitterLoop] = CommitterLoop) -> i
         committer = open_committer(config, clock=clock, random=SystemRandom())
         with committer.environment:
             maintenance = Maintenance(committer, limits=config.limits, clock=clock)
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_GC_THRESHOLD)
+            calm_collector()
             link.send([CommitterReady(seq=committer.position.seq, ts=committer.position.ts)])
             loop_type(link, committer, maintenance, config.limits).run()
     except LinkClosed:
