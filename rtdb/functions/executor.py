@@ -224,7 +224,8 @@ class _Execution:
             "result": result.decode(),
             "logLines": self._invocation.log_lines.lines,
         }
-        self._transaction.put_system(SESSION_REQUESTS_TABLE, _request_id(session), fields)
+        # Looked for, and not found, before the function ran.
+        self._transaction.insert_system(SESSION_REQUESTS_TABLE, _request_id(session), fields)
 
 
 class _SessionRecord(msgspec.Struct):

@@ -262,8 +262,15 @@ class Snapshot:
 
     def _copy(self) -> Snapshot:
         view = Snapshot.__new__(Snapshot)
-        for name in Snapshot.__slots__:
-            setattr(view, name, getattr(self, name))
+        view.seq = self.seq
+        view.ts = self.ts
+        view.deployment = self.deployment
+        view.registry = self.registry
+        view._txn = self._txn
+        view._cache = self._cache
+        view._get = self._get
+        view._documents = self._documents
+        view._overlays = self._overlays
         return view
 
 

@@ -35,6 +35,7 @@ from rtdb.storage.system_tables import (
     DEPLOYMENT_INDEX,
     DEPLOYMENT_KEY,
     FIRST_USER_TABLE,
+    INDEXES_TABLE,
     NAMES_INDEX,
     NEXT_TABLE_KEY,
     TABLES_TABLE,
@@ -303,23 +304,28 @@ class Transaction:
 
     def put_system(self, table: int, internal: bytes, fields: Document) -> None:
         """Write a document of a system table. It is not counted and not checked: the platform knows what it does."""
-        self._require_writable()
         stored = self.get_stored(table, internal)
-        created = self._creation_time if stored is None else decode_canonical(stored.data)["_creationTime"]  # type: ignore[index,call-overload]
-        data = encode({**fields, "_creationTime": created, "_id": encode_id(table, internal)})
         if stored is None:
-            self._writes.insert(table, internal, data)
-        else:
-            self._writes.update(table, internal, data)
-        self._registry = self._registry.with_writes([(table, internal, data)])
-        self._put_in_overlay(table, internal, data)
+            self.insert_system(table, internal, fields)
+            return
+        self._require_writable()
+        created = decode_canonical(stored.data)["_creationTime"]  # type: ignore[index,call-overload]
+        data = encode({**fields, "_creationTime": created, "_id": encode_id(table, internal)})
+        self._writes.update(table, internal, data)
+        self._system_written(table, internal, data)
+
+    def insert_system(self, table: int, internal: bytes, fields: Document) -> None:
+        """Like :meth:`put_system`, for a document that this transaction has asked for and found missing."""
+        self._require_writable()
+        data = encode({**fields, "_creationTime": self._creation_time, "_id": encode_id(table, internal)})
+        self._writes.insert(table, internal, data)
+        self._system_written(table, internal, data)
 
     def delete_system(self, table: int, internal: bytes) -> None:
         """Remove a document of a system table, which exists. It is not counted."""
         self._require_writable()
         self._writes.update(table, internal, None)
-        self._registry = self._registry.with_writes([(table, internal, None)])
-        self._put_in_overlay(table, internal, None)
+        self._system_written(table, internal, None)
 
     def create_table(self, name: str) -> TableDefinition:
         """Create a table, or return the one there is."""
@@ -460,6 +466,11 @@ class Transaction:
 
     def _create_table(self, name: str, number: int) -> None:
         self.put_system(TABLES_TABLE, table_document_id(name), {"name": name, "number": float(number)})
+
+    def _system_written(self, table: int, internal: bytes, data: bytes | None) -> None:
+        if table in (TABLES_TABLE, INDEXES_TABLE):
+            self._registry = self._registry.with_writes([(table, internal, data)])
+        self._put_in_overlay(table, internal, data)
 
     def _make_overlay(self) -> None:
         self._overlay = Overlay()

@@ -14,6 +14,7 @@ What it does not know: which tables exist.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 from zlib import adler32
 
@@ -23,6 +24,8 @@ from rtdb.errors import DeveloperError
 __all__ = ["INTERNAL_ID_BYTES", "DocumentId", "decode_id", "encode_id", "new_internal_id"]
 
 INTERNAL_ID_BYTES: Final = 16
+IDS_CACHED: Final = 1024
+"""Ids remembered in both directions: one call asks several times for each of its few ids."""
 _TABLE_MAX: Final = 2**32 - 1
 _DAY_NS: Final = 86_400 * 10**9
 
@@ -82,6 +85,7 @@ def _footer(body: bytes) -> bytes:
     return b"%c%c" % (sums & 255, sums >> 16 & 255)
 
 
+@lru_cache(IDS_CACHED)
 def encode_id(table: int, internal: bytes) -> str:
     """Return the text of a document's id."""
     assert len(internal) == INTERNAL_ID_BYTES
@@ -104,6 +108,7 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
+@lru_cache(IDS_CACHED)
 def decode_id(text: str) -> DocumentId:
     """Return the id that ``text`` denotes. Raises :class:`DeveloperError` with the reference's texts."""
     size = _BYTES_BY_CHARACTERS.get(len(text))
