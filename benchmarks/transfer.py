@@ -119,4 +119,5 @@ def _row(name: str, runs: list[dict[str, Any]], floor: float | None) -> dict[str
 
 def _micros(runs: list[dict[str, Any]], process: str) -> float:
     """CPU microseconds a transfer costs in the server's processes of that name."""
-    return statistics.median(1e6 * run["cpu"].get(f"rtdb-{process}", 0.0) / run["all"] for run in runs)
+    costs: list[float] = [1e6 * run["cpu"].get(f"rtdb-{process}", 0.0) / run["all"] for run in runs]
+    return statistics.median(costs)
