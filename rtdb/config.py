@@ -64,6 +64,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     runner_calls_max: int = 200_000
     """Calls after which a runner is replaced, so that leaks in app code stay bounded."""
     runner_memory_bytes_max: int = 512 * MIB
+    runner_start_seconds_max: float = 30.0
+    """Time a runner may take to start and to import the app."""
     queue_ms_max: float = 10.0
     queue_seconds_max: float = 5.0
     pinned_bytes_max: int = 1 * GIB

@@ -28,8 +28,12 @@ class RunnerHandle(Protocol):
         """End it now, whatever it does. Idempotent."""
         ...
 
+    def has_ended(self) -> bool:
+        """Whether it is gone, whatever its link says."""
+        ...
+
     def wait(self) -> int:
-        """Reap it and return its exit code, negative if a signal ended it. At once, after its link has ended."""
+        """Reap it, once it has been killed or its link has ended; return its exit code, negative for a signal."""
         ...
 
 
@@ -50,6 +54,9 @@ class _ProcessRunner:
 
     def kill(self) -> None:
         self._child.kill()
+
+    def has_ended(self) -> bool:
+        return self._child.process.poll() is not None
 
     def wait(self) -> int:
         return self._child.wait()

@@ -13,6 +13,9 @@ longer be accepted: it was refused, its epoch has failed at the committer, or it
 
 While the first in the queue has lost ``lane_losses_max`` times, :attr:`SerialLane.holding` asks the hub to keep back
 the outcomes of others; time in the lane is bounded by ``lane_seconds_max``, so that wait is too.
+
+A mutation leaves the lane answered, or declined: what overran the lane's time, was running when the lane's runner was
+killed, or was sent back because of a deploy, is run in the pool, so that nothing can stop the lane twice.
 """
 
 from __future__ import annotations
@@ -22,15 +25,21 @@ from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
+import trio
 
 from rtdb.config import Limits
-from rtdb.functions.runner_pool import Execution, Runner, RunnerPool
+from rtdb.functions.execution import Execution, overloaded_error
+from rtdb.functions.pooled_runner import PooledRunner
+from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link import frames
 
 __all__ = ["LaneMutation", "SerialLane"]
 
 AHEAD_MAX = 64
 """Calls dispatched to the lane's runner without an outcome: what may have to be thrown away when an epoch fails."""
+
+AHEAD_BYTES_MAX = 4 * 1024 * 1024
+"""Arguments of the calls dispatched ahead, which lie in the link's buffers: so many bytes, or one call."""
 
 
 class LaneMutation(Protocol):
@@ -47,17 +56,18 @@ class LaneMutation(Protocol):
     def lane_failed(self, error: frames.ExecutionError) -> None: ...
 
     def lane_declined(self) -> None:
-        """It is too slow for the lane: run it elsewhere."""
+        """The lane will not run it: run it elsewhere."""
         ...
 
 
 class _Entry:
-    """A mutation's place in the queue. ``outcome`` is set while its attempt is at the committer."""
+    """A mutation's place in the queue: it waits, or runs (``attempt``), or is at the committer (``outcome`` too)."""
 
-    __slots__ = ("attempt", "mutation", "outcome")
+    __slots__ = ("attempt", "mutation", "outcome", "since")
 
-    def __init__(self, mutation: LaneMutation) -> None:
+    def __init__(self, mutation: LaneMutation, now: float) -> None:
         self.mutation = mutation
+        self.since = now
         self.attempt: _Attempt | None = None
         self.outcome: frames.Outcome | None = None
 
@@ -79,6 +89,9 @@ class _Attempt(Execution):
     def failed(self, error: frames.ExecutionError) -> None:
         self._lane.attempt_failed(self._entry, error)
 
+    def sent_back(self) -> None:
+        self._lane.attempt_sent_back(self._entry)
+
 
 class SerialLane:
     """The hub's side of the lane, from position ``seq`` on."""
@@ -92,11 +105,11 @@ class SerialLane:
         commit: Callable[[frames.Commit], None],
     ) -> None:
         self.seconds_max = limits.lane_seconds_max
-        self._losses_max = limits.lane_losses_max
+        self._limits = limits
         self._pool = pool
         self._next_call = next_call
         self._commit = commit
-        self._runner: Runner | None = None
+        self._runner: PooledRunner | None = None
         self._epoch = 0
         self._seq = seq
         self._pending = 0
@@ -104,6 +117,7 @@ class SerialLane:
         """Everything unanswered, in lane order: first what is at the committer, then what runs, then what waits."""
         self._at_committer: dict[int, _Entry] = {}
         self._ahead = 0
+        self._ahead_bytes = 0
         self._waiting: deque[_Entry] = deque()
         """The tail of ``_entries`` that has not been dispatched in this epoch."""
         self._restarting = False
@@ -111,27 +125,38 @@ class SerialLane:
     @property
     def holding(self) -> bool:
         """Whether others must wait for the head of the lane."""
-        return bool(self._entries) and self._entries[0].mutation.losses >= self._losses_max
+        return bool(self._entries) and self._entries[0].mutation.losses >= self._limits.lane_losses_max
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def submit(self, mutation: LaneMutation) -> None:
-        entry = _Entry(mutation)
+        entry = _Entry(mutation, trio.current_time())
         self._entries.append(entry)
         self._waiting.append(entry)
         self._dispatch()
 
+    def expire(self) -> None:
+        """Refuse what has waited ``queue_seconds_max`` without being dispatched: the lane is overloaded, or there is no
+        runner for it."""
+        since = trio.current_time() - self._limits.queue_seconds_max
+        expired = {entry for entry in self._entries if entry.since < since and entry.attempt is None}
+        if expired:
+            self._entries = deque(entry for entry in self._entries if entry not in expired)
+            self._waiting = deque(entry for entry in self._waiting if entry not in expired)
+            for entry in sorted(expired, key=lambda entry: entry.since):
+                entry.mutation.lane_failed(overloaded_error("mutation", self._limits.runners_max))
+
     # --- from the pool ------------------------------------------------------------------------------------------------
 
-    def runner_changed(self, runner: Runner | None) -> None:
+    def runner_changed(self, runner: PooledRunner | None) -> None:
         """Another runner has the role, or for now none: begin an epoch once the committer has decided what it has."""
         self._runner = runner
         self._restart()
 
     def attempt_finished(self, entry: _Entry, outcome: frames.Outcome) -> None:
-        self._ahead -= 1
         assert outcome.lane == self._epoch, "attempts of earlier epochs are marked done"
+        self._came_back(entry)
         entry.outcome = outcome
         self._at_committer[outcome.call] = entry
         # An error was computed on pending state too: it is released only once that state has become durable.
@@ -141,7 +166,7 @@ class SerialLane:
                 begin=outcome.seq,
                 lane=self._epoch,
                 pending=outcome.pending,
-                source=entry.mutation.source,
+                source=entry.mutation.source or entry.mutation.call.path,
                 reads=outcome.reads,
                 writes=outcome.writes if outcome.error is None else [],
             )
@@ -150,13 +175,26 @@ class SerialLane:
 
     def attempt_failed(self, entry: _Entry, error: frames.ExecutionError) -> None:
         """The call ended its runner; the pool brings another."""
+        self._came_back(entry)
         self._entries.remove(entry)
         entry.mutation.lane_failed(error)
+
+    def attempt_sent_back(self, entry: _Entry) -> None:
+        """The call was stopped, or not begun, for a reason that may be there again next time: not here."""
+        self._came_back(entry)
+        self._entries.remove(entry)
+        entry.mutation.lane_declined()
+        self._dispatch()
+
+    def _came_back(self, entry: _Entry) -> None:
+        self._ahead -= 1
+        self._ahead_bytes -= len(entry.mutation.call.args)
 
     # --- from the committer -------------------------------------------------------------------------------------------
 
     def block_applied(self, block: frames.BlockApplied) -> None:
         """Take the committer's decisions on this lane's outcomes, and tell the runner what is durable."""
+        epoch = self._epoch
         if block.seq:
             self._seq = block.seq
         self._pending = max(self._pending, block.lane_pending)
@@ -180,7 +218,8 @@ class SerialLane:
                 self._fail_epoch()
         if self._restarting and not self._at_committer:
             self._begin_epoch()
-        elif block.seq and self._runner is not None:
+        elif block.seq and self._runner is not None and epoch == self._epoch and not self._restarting:
+            # A new epoch begins with where the database is; until then there is nothing to tell.
             self._runner.link.queue(frames.Durable(seq=self._seq, pending=self._pending))
         self._dispatch()
 
@@ -195,8 +234,10 @@ class SerialLane:
         for entry in self._entries:
             if entry.attempt is not None:
                 entry.attempt.done = True
-                entry.attempt = None
+                if entry.outcome is None:
+                    entry.attempt = None
         self._ahead = 0
+        self._ahead_bytes = 0
         self._restarting = True
         if not self._at_committer:
             self._begin_epoch()
@@ -207,11 +248,11 @@ class SerialLane:
             self._restarting = True
             return
         self._epoch += 1
-        self._runner.lane_epoch = self._epoch
         self._runner.link.queue(frames.LaneReset(epoch=self._epoch))
         self._runner.link.queue(frames.Durable(seq=self._seq, pending=self._pending))
         self._waiting = deque(self._entries)
         for entry in self._entries:
+            entry.attempt = None
             entry.outcome = None
         self._dispatch()
 
@@ -220,11 +261,16 @@ class SerialLane:
             return
         waiting = self._waiting
         while waiting and self._ahead < AHEAD_MAX:
-            entry = waiting.popleft()
+            entry = waiting[0]
+            args_bytes = len(entry.mutation.call.args)
+            if self._ahead and self._ahead_bytes + args_bytes > AHEAD_BYTES_MAX:
+                return
+            waiting.popleft()
             if self._pool.expected_micros(entry.mutation.source) >= self.seconds_max * 1e6:
                 self._entries.remove(entry)
                 entry.mutation.lane_declined()
                 continue
             entry.attempt = _Attempt(self, entry, self._next_call())
             self._ahead += 1
+            self._ahead_bytes += args_bytes
             self._pool.lane_dispatch(entry.attempt)

@@ -283,13 +283,13 @@ class MemoryLink:
     async def receive(self) -> list[Message]:
         try:
             messages = _decoder.decode(await self._incoming.receive())
-            while True:
-                try:
-                    messages += _decoder.decode(self._incoming.receive_nowait())
-                except trio.WouldBlock:
-                    return messages
         except (trio.EndOfChannel, trio.ClosedResourceError) as error:
             raise LinkClosed from error
+        while True:
+            try:
+                messages += _decoder.decode(self._incoming.receive_nowait())
+            except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
+                return messages
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()

@@ -35,6 +35,9 @@ class MemoryRunner:
     def kill(self) -> None:
         self._end(-signal.SIGKILL)
 
+    def has_ended(self) -> bool:
+        return self._exit_code is not None
+
     def wait(self) -> int:
         assert self._exit_code is not None, "a runner is reaped when it has ended"
         return self._exit_code

@@ -45,6 +45,10 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.functions.runner_process",),
     # 4
     (
+        "rtdb.functions.call_queue",
+        "rtdb.functions.execution",
+        "rtdb.functions.pooled_runner",
+        "rtdb.functions.run_times",
         "rtdb.functions.runner_handle",
         "rtdb.functions.runner_pool",
         "rtdb.functions.serial_lane",
@@ -110,6 +114,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.cli",
         "rtdb.client",
         "rtdb.functions.action_runner",
+        "rtdb.functions.pooled_runner",
         "rtdb.functions.runner_pool",
         "rtdb.functions.serial_lane",
         "rtdb.gateway",

@@ -136,3 +136,13 @@ async def test_the_memory_twin_behaves_like_a_socket_pair() -> None:
     with pytest.raises(LinkClosed):
         await far.receive()
     far.close()
+
+
+async def test_what_was_sent_before_the_end_is_received_before_the_end_is_known() -> None:
+    here, there = open_memory_link_pair()
+    there.send_nowait(frames.Stale(1))
+    there.send_nowait(frames.Stale(2))
+    there.close()
+    assert await here.receive() == [frames.Stale(1), frames.Stale(2)]
+    with pytest.raises(LinkClosed):
+        await here.receive()

@@ -1,0 +1,112 @@
+"""One runner as the pool sees it: what it has been given, since when it works on the oldest of that, and its role."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import trio
+
+from rtdb.functions.execution import Execution
+from rtdb.functions.runner_handle import RunnerHandle
+from rtdb.link import frames
+
+__all__ = ["PooledRunner"]
+
+
+class PooledRunner:
+    """A runner and its queue.
+
+    ``ready``           it has described its app
+    ``is_lane``         it has the role of the serial lane, to its end
+    ``retiring_since``  it gets nothing more, and ends when it has finished what it has
+    ``killed``          it was killed; ``killed_because`` is then what its running call is told, None if nothing
+    ``is_slow``         its running call takes so long that nothing should wait behind it
+    ``stale_until``     its code was not the deployed one a moment ago: it gets nothing before this time
+    """
+
+    def __init__(self, handle: RunnerHandle, now: float) -> None:
+        self.handle = handle
+        self.link = handle.link
+        self.started_at = now
+        self.following = trio.CancelScope()
+        self.ready = False
+        self.is_lane = False
+        self.retiring_since: float | None = None
+        self.killed = False
+        self.killed_because: frames.ExecutionError | None = None
+        self.is_slow = False
+        self.stale_until = 0.0
+        self.calls = 0
+        self.running: deque[Execution] = deque()
+        """Dispatched and without an outcome, oldest first: the first one is running."""
+        self.expected_micros = 0.0
+        self._expected: deque[float] = deque()
+        self.head_since = now
+        self.head_file_bytes: int | None = None
+        self.idle_since = now
+        self.was_found_ended = False
+
+    def accepts(self, now: float) -> bool:
+        """Whether ordinary calls may be dispatched to it."""
+        return (
+            self.ready
+            and not self.is_lane
+            and not self.is_slow
+            and not self.killed
+            and self.retiring_since is None
+            and now >= self.stale_until
+        )
+
+    def dispatch(self, execution: Execution, expected_micros: float, now: float) -> None:
+        """Queue a call behind those it has; it is sent with the next flush."""
+        if not self.running:
+            self._begin_head(now)
+        execution.waiting = False
+        self.running.append(execution)
+        self._expected.append(expected_micros)
+        self.expected_micros += expected_micros
+        self.calls += 1
+        self.link.queue(execution.call)
+
+    def take_head(self, call: int, now: float) -> Execution:
+        """Remove the running call, which has been answered; the next one runs now."""
+        execution = self.running.popleft()
+        assert execution.call.call == call, "a runner answers in the order it was asked"
+        self.expected_micros -= self._expected.popleft()
+        self.is_slow = False
+        self._begin_head(now)
+        return execution
+
+    def take_all(self) -> list[Execution]:
+        """Remove everything it has; it has ended."""
+        executions = list(self.running)
+        self.running.clear()
+        self._expected.clear()
+        return executions
+
+    def _begin_head(self, now: float) -> None:
+        self.head_since = now
+        self.head_file_bytes = None
+        if self.running:
+            # Should it have been waiting for another runner as well, it need not any more.
+            self.running[0].waiting = False
+        else:
+            self.idle_since = now
+            self.expected_micros = 0.0
+
+    def kill(self, because: frames.ExecutionError | None = None) -> None:
+        """Kill it. It is still there until its link has ended."""
+        if not self.killed:
+            self.killed = True
+            self.killed_because = because
+            self.handle.kill()
+
+    def has_ended_unheard(self) -> bool:
+        """Whether it ended although its link is open: a process that app code forked may hold the other end.
+
+        Asked at intervals; it takes two, so that what it said last has been heard.
+        """
+        if not self.handle.has_ended():
+            return False
+        found_before, self.was_found_ended = self.was_found_ended, True
+        return found_before
