@@ -1,7 +1,8 @@
 """One write, N sessions on one query: when has the last one heard?
 
 Workload: N WebSocket sessions subscribe to ``messages:list`` of one channel; a message is posted; the time from the
-start of the POST to each session's transition is taken. Repeated ``writes`` times.
+start of the POST to each session's transition is taken. Repeated ``writes`` times. What the gateways cost is taken from
+the kernel: private memory per idle session, CPU time (user and system) per delivery.
 
 Floor: a trio-websocket server that sends N connections the same bytes when one of them says so.
 Good: the last of 1,000 within 100 ms. (Convex spreads 1,000 over 5 s by design.)
@@ -21,6 +22,8 @@ from benchmarks.floors import run_floor
 from benchmarks.harness import percentile, post, report, run_server
 from benchmarks.load import open_websocket
 
+WARM_UP_WRITES = 2
+
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks fanout", description=__doc__)
@@ -34,6 +37,7 @@ def main(arguments: list[str]) -> None:
             for number in range(20):
                 body = {"channel": "all", "body": f"message {number}: " + "x" * 60}
                 post(server, "/api/mutation", {"path": "messages:send", "args": body, "format": "json"})
+            before = server.private_bytes()["rtdb-gateway"]
             listener = _listen(
                 {
                     "kind": "listen",
@@ -49,7 +53,13 @@ def main(arguments: list[str]) -> None:
                 body = {"channel": "all", "body": marker + "x" * 60}
                 post(server, "/api/mutation", {"path": "messages:send", "args": body, "format": "json"})
 
-            rows.append(_measure("rtdb", count, listener, write, options.writes))
+            idle = server.private_bytes()["rtdb-gateway"]
+            cpu = server.cpu_seconds()["rtdb-gateway"]
+            row = _measure("rtdb", count, listener, write, options.writes)
+            cpu = server.cpu_seconds()["rtdb-gateway"] - cpu
+            row["KiB/session"] = (idle - before) / count / 1024
+            row["CPU us/delivery"] = cpu / count / (options.writes + WARM_UP_WRITES) * 1e6
+            rows.append(row)
         with run_floor("broadcast", 1) as port:
             job = {"kind": "listen", "host": "127.0.0.1", "port": port, "clients": count, "raw": True}
             deadline = time.monotonic() + 10
@@ -89,7 +99,7 @@ def _measure(name: str, count: int, listener: subprocess.Popen[str], write: Any,
     assert listener.stdin is not None
     assert listener.stdout is not None
     firsts, medians, lasts = [], [], []
-    for number in range(writes + 2):
+    for number in range(writes + WARM_UP_WRITES):
         marker = f"marker-{number:06d}-"
         listener.stdin.write(marker + "\n")
         listener.stdin.flush()
@@ -99,7 +109,7 @@ def _measure(name: str, count: int, listener: subprocess.Popen[str], write: Any,
         write(marker)
         seen = json.loads(listener.stdout.readline())
         assert not seen["missing"], f"{seen['missing']} sessions did not hear of {marker}"
-        if number >= 2:
+        if number >= WARM_UP_WRITES:
             delays = [(moment - start) * 1000 for moment in seen["times"]]
             firsts.append(min(delays))
             medians.append(statistics.median(delays))
