@@ -195,7 +195,12 @@ class Client:
         if self._address.scheme == "ws":
             return await trio.open_tcp_stream(host, self._address.port or 80)
         stream = await trio.open_ssl_over_tcp_stream(host, self._address.port or 443, https_compatible=True)
-        await stream.do_handshake()
+        try:
+            await stream.do_handshake()
+        except BaseException:
+            # Not TLS, not a certificate we trust, or too slow: nobody else knows of this socket yet.
+            await trio.aclose_forcefully(stream)
+            raise
         return stream
 
     async def _use_socket(self, socket: WebSocket) -> str | None:
@@ -302,8 +307,8 @@ class Client:
 class Subscription:
     """An iterator over a query's results: the present one, then each that differs from the one before.
 
-    A reader that is slow gets the newest and misses the ones between. A result that is an error is raised from the
-    iteration, which may be resumed. Leaving the ``async with`` block ends the subscription.
+    Each result goes to one reader. A reader that is slow gets the newest and misses the ones between. A result that is
+    an error is raised from the iteration, which may be resumed. Leaving the ``async with`` block ends the subscription.
     """
 
     def __init__(self, client: Client, path: str, args: bytes) -> None:
@@ -324,7 +329,7 @@ class Subscription:
     ) -> None:
         if self._query_id is not None:
             self._client._close_subscription(self, self._query_id)
-            self._query_id = None
+            self._query_id = self._newest = None
 
     def __aiter__(self) -> Self:
         return self
@@ -336,7 +341,9 @@ class Subscription:
         await trio.lowlevel.checkpoint_if_cancelled()
         while self._newest is None:
             self._client._require_alive()
-            self.changed = trio.Event()
+            if self.changed.is_set():
+                # A new one only then: another task may be waiting for the old one.
+                self.changed = trio.Event()
             await self.changed.wait()
         outcome, self._newest = self._newest, None
         return _value_of(outcome)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 
-from rtdb.client import ClientError, ConvexError, FunctionError, open_client
+from rtdb.client import ClientError, ConvexError, FunctionError, Subscription, open_client
 from tests.client.sync_server import open_server
 
 SECONDS = 10
@@ -31,6 +33,63 @@ async def test_a_subscription_sees_a_mutation_by_the_time_it_returns() -> None:
             value = await client.mutation("m:set", {"key": 1})
             assert results.changed.is_set()
             assert await anext(results) == {"value": value, "who": None}
+
+
+async def test_two_readers_of_one_subscription_are_both_woken_and_share_its_results() -> None:
+    """The second to wait used to leave the first behind with an event that nobody would set."""
+    taken: list[object] = []
+
+    async def take_one(results: Subscription) -> None:
+        taken.append(await anext(results))
+
+    with trio.fail_after(SECONDS):
+        async with (
+            open_server() as server,
+            open_client(server.address) as client,
+            client.subscribe("q:get", {"key": 1}) as results,
+        ):
+            await anext(results)
+            async with trio.open_nursery() as readers:
+                readers.start_soon(take_one, results)
+                readers.start_soon(take_one, results)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+                server.write(1)
+                while not taken:
+                    await trio.lowlevel.checkpoint()
+                server.write(1)
+    assert taken == [{"value": 1.0, "who": None}, {"value": 2.0, "who": None}]
+
+
+async def test_a_result_that_nobody_took_does_not_outlive_its_subscription() -> None:
+    with trio.fail_after(SECONDS):
+        async with open_server() as server, open_client(server.address) as client:
+            results = client.subscribe("q:get", {"key": 1})
+            async with results:
+                await anext(results)
+                await client.mutation("m:set", {"key": 1})
+            server.write(1)
+            async with results:
+                assert await anext(results) == {"value": 2.0, "who": None}
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+async def test_a_server_that_does_not_speak_tls_costs_no_socket() -> None:
+    closed = trio.Event()
+
+    async def answer(stream: trio.SocketStream) -> None:
+        await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        while await stream.receive_some():
+            pass
+        closed.set()
+
+    with trio.fail_after(SECONDS):
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
+            port = listeners[0].socket.getsockname()[1]
+            async with open_client(f"https://127.0.0.1:{port}"):
+                await closed.wait()
+                gc.collect()
+            nursery.cancel_scope.cancel()
 
 
 async def test_an_application_error_carries_its_payload() -> None:
