@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("commit", "executor", "fanout", "transfer")
+NAMES = ("commit", "executor", "fanout", "latency", "matching", "transfer")
 
 
 def main() -> None:

@@ -239,6 +239,18 @@ def _figures(latencies: list[float], seconds: float) -> dict[str, Any]:
     }
 
 
+def subscribe(connection: Connection, session: str, path: str, args: dict[str, Any]) -> None:
+    """Begin a sync session on one query and wait for its first result."""
+    add = {"type": "Add", "queryId": 0, "udfPath": path, "args": [args]}
+    connection.send(websocket_frame({"type": "Connect", "sessionId": session, "connectionCount": 0}))
+    connection.send(
+        websocket_frame({"type": "ModifyQuerySet", "baseVersion": 0, "newVersion": 1, "modifications": [add]})
+    )
+    while (message := take_websocket(connection)) is None or b"QueryUpdated" not in message:
+        if message is None:
+            assert connection.fill(), "closed"
+
+
 def run_listen(job: dict[str, Any]) -> None:
     """Subscribe every session, then answer each marker line with the times at which the sessions saw it."""
     poll = select.epoll()
@@ -247,15 +259,7 @@ def run_listen(job: dict[str, Any]) -> None:
     for index in range(job["clients"]):
         connection = open_websocket(job["host"], job["port"], job.get("ws_path", "/api/1.48.0/sync"))
         if not raw:
-            session = f"00000000-0000-4000-9000-{index:012x}"
-            add = {"type": "Add", "queryId": 0, "udfPath": job["path"], "args": [job["args"]]}
-            connection.send(websocket_frame({"type": "Connect", "sessionId": session, "connectionCount": 0}))
-            connection.send(
-                websocket_frame({"type": "ModifyQuerySet", "baseVersion": 0, "newVersion": 1, "modifications": [add]})
-            )
-            while (message := take_websocket(connection)) is None or b"QueryUpdated" not in message:
-                if message is None:
-                    assert connection.fill(), "closed"
+            subscribe(connection, f"00000000-0000-4000-9000-{index:012x}", job["path"], job["args"])
         connection.socket.setblocking(False)
         connections[connection.socket.fileno()] = connection
         poll.register(connection.socket.fileno(), select.EPOLLIN)

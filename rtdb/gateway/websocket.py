@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -128,12 +128,14 @@ class WebSocket:
 
     # --- sending ----------------------------------------------------------------------------------
 
-    def send_text(self, message: SendText) -> bool:
-        """Send a message; see :class:`rtdb.sync.transport.Transport`."""
+    def send_texts(self, messages: Sequence[SendText]) -> bool:
+        """Send messages; see :class:`rtdb.sync.transport.Transport`."""
         if self._state is not _State.OPEN:
             return True
         self.spoken = True
-        return self._send_frame(self._frame(message))
+        # A frame shared by many sessions is not copied for each.
+        frame = self._frame(messages[0]) if len(messages) == 1 else b"".join(map(self._frame, messages))
+        return self._send_frame(frame)
 
     def ping(self) -> None:
         """Send a protocol ping: the pong shows that the peer is there."""

@@ -10,7 +10,6 @@ A format that does not exist is refused before anything runs, so that no mutatio
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from urllib.parse import parse_qs, unquote
 
 import msgspec
@@ -32,9 +31,8 @@ __all__ = ["FunctionRoutes", "Route"]
 
 Route = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
-PATHS_CACHED = 4096
 PATH_CHARACTERS_MAX = 1024
-"""Longer than any file system takes; what is longer is not looked at, let alone kept."""
+"""Longer than any file system takes; what is longer is not looked at."""
 BATCH_QUERIES_MAX = 1024
 """As many as one request may hold; a page of a large app asks for tens."""
 
@@ -77,11 +75,6 @@ _encode_json = msgspec.json.Encoder().encode
 def _canonical_path(text: str) -> str:
     if len(text) > PATH_CHARACTERS_MAX:
         raise _bad_path(text, f"It is longer than {PATH_CHARACTERS_MAX} characters.")
-    return _parse_path(text)
-
-
-@lru_cache(maxsize=PATHS_CACHED)
-def _parse_path(text: str) -> str:
     try:
         return str(parse_function_path(text))
     except RtdbError as error:

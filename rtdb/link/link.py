@@ -173,6 +173,7 @@ class SocketLink:
             return len(data)
 
     async def receive(self) -> list[Message]:
+        waited = False
         while True:
             if self._closed:
                 raise LinkClosed
@@ -180,6 +181,7 @@ class SocketLink:
                 data = self._socket.recv(RECEIVE_BYTES)
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self._socket)
+                waited = True
                 continue
             except OSError as error:
                 raise LinkClosed from error
@@ -187,7 +189,9 @@ class SocketLink:
                 raise LinkClosed
             messages = self._reader.feed(data)
             if messages:
-                await trio.lowlevel.cancel_shielded_checkpoint()
+                if not waited:
+                    # A busy link lets others have their turn all the same.
+                    await trio.lowlevel.cancel_shielded_checkpoint()
                 return messages
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -5,6 +5,7 @@ A contract: :mod:`rtdb.gateway.websocket` is the one over sockets, tests write d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from rtdb.sync.commands import SendText
@@ -15,10 +16,10 @@ __all__ = ["Transport"]
 class Transport(Protocol):
     """Carries text messages of one session to its client, in order, without waiting."""
 
-    def send_text(self, message: SendText) -> bool:
-        """Send a message; return whether it has left this process already.
+    def send_texts(self, messages: Sequence[SendText]) -> bool:
+        """Send messages (at least one); return whether all of them have left this process already.
 
-        If not, the message waits for a slow reader, and the session's worker is told when nothing waits any more.
+        If not, they wait for a slow reader, and the session's worker is told when nothing waits any more.
         Sending into a connection that is closing does nothing and counts as having left.
         """
         ...

@@ -125,22 +125,36 @@ class SyncWorker:
         self.calls.clear()
 
     def carry_out(self, commands: list[Command]) -> None:
-        """Do what the session asks for, in order, and what it then asks for on top."""
-        for command in commands:
-            if isinstance(command, SendText):
-                left = self._transport.send_text(command)
-                if command.transition:
-                    if left:
-                        # What this may release comes after what was already asked for: lists grow while iterated.
-                        commands += self.connection.transition_written(self._services.now_ns())
-                    else:
-                        self._unsent_transitions += 1
-            elif isinstance(command, RunFunction):
-                self._run(command)
-            elif isinstance(command, VerifyToken):
-                self._nursery.start_soon(self._verify, command)
-            else:
-                self._close(command)
+        """Do what the session asks for, in order, and what it then asks for on top.
+
+        What is to be sent goes out together: a response and the transition after it wake the client once.
+        """
+        while commands:
+            messages: list[SendText] = []
+            for command in commands:
+                if isinstance(command, SendText):
+                    messages.append(command)
+                elif isinstance(command, RunFunction):
+                    self._run(command)
+                elif isinstance(command, VerifyToken):
+                    self._nursery.start_soon(self._verify, command)
+                else:
+                    self._send(messages)
+                    self._close(command)
+                    return
+            commands = self._send(messages)
+
+    def _send(self, messages: list[SendText]) -> list[Command]:
+        """Send messages; return what the session asks for once it has heard which transitions have left."""
+        commands: list[Command] = []
+        if messages:
+            left = self._transport.send_texts(messages)
+            for message in messages:
+                if message.transition and left:
+                    commands += self.connection.transition_written(self._services.now_ns())
+                elif message.transition:
+                    self._unsent_transitions += 1
+        return commands
 
     def _close(self, command: Close) -> None:
         if command.code == UNTYPED_ERROR[0]:

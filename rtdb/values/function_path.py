@@ -9,6 +9,7 @@ What it does not know: which functions exist, or that modules are files.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -19,6 +20,10 @@ __all__ = ["FunctionPath", "check_identifier", "parse_function_path"]
 
 IDENTIFIER_MAX: Final = 64
 DEFAULT_EXPORT: Final = "default"
+PATHS_CACHED: Final = 4096
+"""Paths remembered, since clients ask for the same few again and again."""
+CACHED_CHARACTERS_MAX: Final = 256
+"""Longer ones are not kept, so that nobody can fill the memory with them."""
 
 _COMPONENT: Final = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
 _ALPHANUMERIC: Final = re.compile(r"[A-Za-z0-9]", re.ASCII)
@@ -46,6 +51,10 @@ class FunctionPath(msgspec.Struct, frozen=True, order=True):
 
 def parse_function_path(text: str) -> FunctionPath:
     """Return the path that ``text`` denotes. Raises :class:`BadRequestError` when it cannot denote one."""
+    return _parse_known(text) if len(text) <= CACHED_CHARACTERS_MAX else _parse(text)
+
+
+def _parse(text: str) -> FunctionPath:
     module, colon, export = text.rpartition(":")
     if colon:
         problem = check_identifier(export)
@@ -54,6 +63,9 @@ def parse_function_path(text: str) -> FunctionPath:
     else:
         module, export = text, DEFAULT_EXPORT
     return FunctionPath(_canonical_module(text, module), export)
+
+
+_parse_known = lru_cache(PATHS_CACHED)(_parse)
 
 
 def _canonical_module(text: str, module: str) -> str:
