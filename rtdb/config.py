@@ -84,6 +84,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log_retention_seconds: float = 3600.0
     log_retention_bytes: int = 1 * GIB
     undo_seconds: float = 60.0
+    undo_bytes_max: int = 1 * GIB
+    """Under a flood of writes, and when the clock stands still or goes back, the past ends here."""
     data_bytes_max: int = 64 * GIB
     """Quota of the database file; the map itself is sparse and larger."""
     session_requests_max: int = 1000

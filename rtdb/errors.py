@@ -38,6 +38,7 @@ __all__ = [
     "TimeoutExceededError",
     "UnauthenticatedError",
     "ValidationError",
+    "WriteFailedError",
 ]
 
 
@@ -115,9 +116,17 @@ class InternalError(RtdbError):
 
 
 class StorageError(RtdbError):
-    """The disk or LMDB failed. Writing stops until the data directory is reopened."""
+    """The disk or LMDB failed."""
 
     default_code = "StorageFailure"
+
+
+class WriteFailedError(StorageError):
+    """A write transaction could not be carried out (the disk is full, or failing); nothing of it was kept."""
+
+    default_code = "WriteFailed"
+    http_status = 503
+    retryable = True
 
 
 class LogDivergedError(StorageError):

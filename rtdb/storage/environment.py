@@ -5,8 +5,9 @@ Invariants:
 * one process writes (the committer), under the directory's lock; every other process opens it read-only;
 * an environment never crosses ``fork``: each process opens its own;
 * a read transaction pins the pages of its snapshot, so it is closed as soon as its function or round is over;
-* after a failed write or commit nothing is written until the directory is opened again: what reached the disk
-  is unknown.
+* after a failed write or commit nothing is written until :meth:`Environment.recover` has found that the database is
+  as it was before: LMDB overwrites no page in use, and writes the page that makes a commit count last. If it was that
+  page that failed, what reached the disk is unknown, and the directory must be opened again.
 
 It does not know what is stored; layouts are in keys.py.
 """
@@ -22,7 +23,7 @@ from typing import Any, Final, Self
 import lmdb
 
 from rtdb.config import Limits
-from rtdb.errors import AlreadyRunningError, DataDirectoryError, StorageError
+from rtdb.errors import AlreadyRunningError, DataDirectoryError, StorageError, WriteFailedError
 from rtdb.storage.durable_files import make_directory
 
 __all__ = [
@@ -71,6 +72,12 @@ class ReadTransaction:
         """Return a new py-lmdb cursor; it dies with the transaction."""
         return self.raw.cursor(database)
 
+    def bytes_of(self, database: Any) -> int:
+        """Return how many bytes of the file a database takes, in whole pages."""
+        pages = self.raw.stat(database)
+        used: int = (pages["branch_pages"] + pages["leaf_pages"] + pages["overflow_pages"]) * pages["psize"]
+        return used
+
     def close(self) -> None:
         """Release the snapshot. Idempotent."""
         self.raw.abort()
@@ -97,7 +104,7 @@ class WriteTransaction(ReadTransaction):
     def put(self, database: Any, key: bytes, value: bytes) -> None:
         """Store ``value`` under ``key``, replacing what was there.
 
-        Raises StorageError when the disk or the map is full; the environment then refuses further writes.
+        Raises WriteFailedError when the disk or the map is full.
         """
         try:
             self.raw.put(key, value, db=database)
@@ -156,16 +163,32 @@ class Environment:
         """Open the write transaction (the committer's alone); leaving its ``with`` block commits."""
         assert not self._readonly, "only the committer writes"
         if self._failure is not None:
-            raise StorageError(f"Writing stopped after a failure: {self._failure}. Restart the server.")
+            raise StorageError(f"Writing stopped after a failure: {self._failure}.")
         try:
             return WriteTransaction(self._raw.begin(write=True), self._databases, self)
         except lmdb.Error as error:
             raise self.write_failed("begin", error) from error
 
-    def write_failed(self, what: str, error: lmdb.Error) -> StorageError:
+    def write_failed(self, what: str, error: lmdb.Error) -> WriteFailedError:
         """Remember that writing failed and return the error to raise."""
         self._failure = f"{what}: {error}"
-        return StorageError(f"Writing to the database at {self.path} failed ({self._failure}).")
+        return WriteFailedError(
+            f"The database could not be written ({self._failure}). Nothing was changed; reads go on."
+        )
+
+    def recover(self) -> None:
+        """Go on after a failed write, whose transaction must have ended.
+
+        Raises StorageError when it is not known whether the transaction happened.
+        """
+        try:
+            # LMDB itself refuses to write once the last page of a commit has failed.
+            self._raw.begin(write=True).abort()
+        except lmdb.Error as error:
+            raise StorageError(
+                f"Whether the last commit to the database at {self.path} happened is not known ({self._failure})."
+            ) from error
+        self._failure = None
 
     def reader_check(self) -> int:
         """Free the slots of readers whose process is gone (they go on pinning pages until then); return how many."""

@@ -26,7 +26,7 @@ from rtdb.storage.commit_log import START, Position
 from rtdb.storage.environment import Environment, ReadTransaction, WriteTransaction
 from rtdb.storage.keys import pack_seq, unpack_seq
 
-__all__ = ["LocalLog", "log_bytes", "pack_log_entry", "retained_from", "unpack_log_entry"]
+__all__ = ["LocalLog", "pack_log_entry", "retained_from", "unpack_log_entry"]
 
 CHAIN_BYTES: Final = 32
 # Looking again this often makes `wait` right even for a block committed by another process; nobody relies on it.
@@ -132,7 +132,7 @@ def retained_from(txn: ReadTransaction, *, now_ns: int, limits: Limits, blocks_m
     backups and undo still need is for the caller to respect.
     """
     oldest_kept_ts = now_ns - int(limits.log_retention_seconds * 1e9)
-    surplus = log_bytes(txn) - limits.log_retention_bytes
+    surplus = txn.bytes_of(txn.log) - limits.log_retention_bytes
     through = 0
     cursor = txn.cursor(txn.log)
     if cursor.first():
@@ -143,14 +143,6 @@ def retained_from(txn: ReadTransaction, *, now_ns: int, limits: Limits, blocks_m
             surplus -= len(value)
             through = unpack_seq(key)
     return through
-
-
-def log_bytes(txn: ReadTransaction) -> int:
-    """Return how many bytes of the file the log takes."""
-    statistics = txn.raw.stat(txn.log)
-    pages = statistics["branch_pages"] + statistics["leaf_pages"] + statistics["overflow_pages"]
-    used: int = pages * statistics["psize"]
-    return used
 
 
 def _head(txn: ReadTransaction) -> Position:

@@ -16,6 +16,7 @@ from rtdb.errors import StorageError
 from rtdb.storage.documents import StoredDocument
 from rtdb.storage.environment import ReadTransaction, WriteTransaction
 from rtdb.storage.keys import pack_seq, unpack_seq
+from rtdb.storage.meta import read_position
 
 __all__ = [
     "BeforeImage",
@@ -52,8 +53,15 @@ class UndoRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     images: list[BeforeImage]
 
 
+class _Timestamp(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The part of an UndoRecord that trimming looks at."""
+
+    ts: int
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(UndoRecord)
+_ts_decoder = msgspec.msgpack.Decoder(_Timestamp)
 
 
 def encode_undo(record: UndoRecord) -> bytes:
@@ -92,19 +100,28 @@ def oldest_undo_seq(txn: ReadTransaction) -> int | None:
     return unpack_seq(cursor.key()) if cursor.first() else None
 
 
-def trim_undo(txn: WriteTransaction, *, before_ts: int, records_max: int) -> int:
-    """Drop the oldest records that only lead to positions before ``before_ts``; return how many.
+def trim_undo(txn: WriteTransaction, *, before_ts: int, bytes_max: int, records_max: int) -> int:
+    """Drop the oldest records whose positions were no longer the newest at ``before_ts``, and those above
+    ``bytes_max``, though not the last one; return how many.
 
     At most ``records_max`` of them, because this happens inside a block's write transaction, in front of waiting
     clients.
     """
-    cursor = txn.cursor(txn.undo)
+    surplus = txn.bytes_of(txn.undo) - bytes_max
     expired: list[bytes] = []
-    if cursor.first():
-        for key, value in cursor.iternext():
-            if len(expired) == records_max or decode_undo(value).ts >= before_ts:
+    cursor = txn.cursor(txn.undo)
+    oldest: tuple[bytes, int] | None = None
+    for key, value in cursor:
+        if oldest is not None:
+            # The position that a record leads to was the newest until the block it undoes.
+            if len(expired) == records_max or (surplus <= 0 and _ts_decoder.decode(value).ts >= before_ts):
                 break
-            expired.append(key)
+            expired.append(oldest[0])
+            surplus -= oldest[1]
+        oldest = key, len(value)
+    else:
+        if oldest is not None and len(expired) < records_max and read_position(txn).ts < before_ts:
+            expired.append(oldest[0])
     for key in expired:
         txn.delete(txn.undo, key)
     return len(expired)

@@ -10,6 +10,9 @@
 Groups form by themselves: under load they are as large as what arrives during one fsync, without load a transaction is
 alone and waits for nothing.
 
+A group that cannot be written, for want of space or because the disk fails, is rejected, and standard error says so;
+when it is not known whether it was written, the process ends.
+
 Exit codes: 0 when told to end, ``EXIT_CONFIGURATION`` when the data directory cannot be used, 1 when the disk failed.
 The last two say why on standard error. Errors that have no name here end the process with a traceback: half-known is
 worse than down, and whoever starts it again reads back what is durable.
@@ -18,14 +21,16 @@ worse than down, and whoever starts it again reads back what is durable.
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Limits, decode_config
 from rtdb.errors import DataDirectoryError, StorageError
 from rtdb.link.child import become_child, calm_collector, inherited_socket
-from rtdb.link.frames import Commit, CommitterReady, CommitterStart, Drain, ReaderCheck
+from rtdb.link.frames import Commit, CommitterReady, CommitterStart, Drain, ExecutionError, ReaderCheck
 from rtdb.link.link import BlockingLink, LinkClosed, Message
 from rtdb.link.supervisor import EXIT_CONFIGURATION
 from rtdb.transaction.group_commit import INTERNAL_CALL, Committer, open_committer
@@ -35,6 +40,9 @@ __all__ = ["INTERNAL_CALL", "Committer", "CommitterLoop", "main", "open_committe
 
 _START_SECONDS: Final = 1.0
 """How long the hub has, after a start, to speak first; then maintenance may send it blocks."""
+
+
+_REPORT_SECONDS: Final = 10.0
 
 
 class CommitterLoop:
@@ -48,6 +56,7 @@ class CommitterLoop:
         self._bytes_max = limits.block_bytes_max
         self._queue: deque[Commit] = deque()
         self._draining = False
+        self._report_at = 0.0
 
     def run(self) -> None:
         """Work until the hub says so, or is gone."""
@@ -99,7 +108,19 @@ class CommitterLoop:
         return group
 
     def _commit(self, group: list[Commit]) -> None:
-        self._link.send([self._committer.commit(group)])
+        answer = self._committer.commit(group)
+        for rejection in answer.rejections:
+            self._report(rejection.error)
+        self._link.send([answer])
+
+    def _report(self, error: ExecutionError) -> None:
+        """Tell the operator of what clients are told, now and then."""
+        now = time.monotonic()
+        if now >= self._report_at:
+            self._report_at = now + _REPORT_SECONDS
+            # What standard error goes to may lie on the same full disk.
+            with suppress(OSError):
+                print(f"rtdb: writes are refused: {error.message}", file=sys.stderr, flush=True)
 
     def _maintain(self) -> None:
         block = self._maintenance.step()

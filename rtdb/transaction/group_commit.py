@@ -16,7 +16,7 @@ Invariants:
 * Nothing may be answered before the write transaction it was decided in is durable.
 * Commit timestamps strictly increase, across restarts too; blocks are dense and chained.
 * A committed history equals a serial one in timestamp order.
-* After a failed write nothing is written any more until the directory is opened again: that reads what is durable.
+* What could not be written has not happened: everybody of its group is told so, and everything is as it was before.
 
 It does not know what documents mean, who waits for an answer, or how often a loser is run again.
 """
@@ -29,7 +29,7 @@ from typing import Final
 
 from rtdb.clock import Clock, Random, Timestamp, next_timestamp
 from rtdb.config import Config, Limits
-from rtdb.errors import StorageError
+from rtdb.errors import StorageError, WriteFailedError
 from rtdb.index.registry import Registry, load_registry
 from rtdb.link.frames import BlockApplied, Commit, ExecutionError, KeyChange, Loss, Rejection
 from rtdb.storage.block import TransactionRecord, next_block
@@ -84,21 +84,26 @@ class Committer:
         self._random = random
         self._node = node
         with environment.read() as txn:
-            self._position = read_position(txn)
-            self._registry = load_registry(txn)
             log_id = read_log_id(txn)
         assert log_id is not None, "a database that can be written has an identity"
         self._log_id = log_id
-        self._write_log = WriteLog(
-            self._position.seq,
-            bytes_max=limits.write_log_bytes_max,
-            nanoseconds_max=int(limits.mutation_seconds_max * 1e9),
-        )
+        self._load()
         self._lane_epoch = 0
         """Newest lane epoch seen; outcomes of older ones come too late."""
         self._lane_failed = 0
         """Newest lane epoch of which an outcome was not committed: the rest of it has seen what never happened."""
         self._lane_pending = 0
+
+    def _load(self) -> None:
+        """Begin, or begin again, with what is durable. The write log knows of no commit before that."""
+        with self._environment.read() as txn:
+            self._position = read_position(txn)
+            self._registry = load_registry(txn)
+        self._write_log = WriteLog(
+            self._position.seq,
+            bytes_max=self._limits.write_log_bytes_max,
+            nanoseconds_max=int(self._limits.mutation_seconds_max * 1e9),
+        )
 
     @property
     def position(self) -> Position:
@@ -117,18 +122,46 @@ class Committer:
     def commit(self, commits: Sequence[Commit]) -> BlockApplied:
         """Decide about a group and make what is accepted durable, as one block.
 
-        Raises StorageError when the disk failed; nothing can be committed after that.
+        When it cannot be written, all of it is rejected. Raises StorageError when it is not known whether it was.
         """
-        with self.writing() as txn:
-            answer = self.decide(txn, commits)
+        try:
+            with self.writing() as txn:
+                answer = self.decide(txn, commits)
+        except WriteFailedError as failure:
+            return self._reject(commits, failure)
         # Only here is the block durable.
         return answer
 
     @contextmanager
     def writing(self) -> Iterator[WriteTransaction]:
-        """Open the write transaction, lent to the log; leaving makes it durable."""
-        with self._environment.write() as txn, self._log.within(txn):
-            yield txn
+        """Open the write transaction, lent to the log; leaving makes it durable.
+
+        Raises WriteFailedError when that failed and nothing has changed, StorageError when it is not known.
+        """
+        lane_pending = self._lane_pending
+        try:
+            with self._environment.write() as txn, self._log.within(txn):
+                yield txn
+        except WriteFailedError:
+            self._environment.recover()
+            self._lane_pending = lane_pending
+            self._load()
+            raise
+
+    def _reject(self, commits: Sequence[Commit], failure: WriteFailedError) -> BlockApplied:
+        error = ExecutionError(code=failure.code, message=failure.message, system=failure.http_status)
+        self._lane_failed = max([self._lane_failed, *(commit.lane for commit in commits)])
+        return BlockApplied(
+            seq=0,
+            ts_first=self._position.ts,
+            ts=self._position.ts,
+            committed=[],
+            losses=[],
+            rejections=[Rejection(commit.call, error) for commit in commits],
+            changes=[],
+            lane_pending=0,
+            registry_changed=False,
+        )
 
     def decide(self, txn: WriteTransaction, commits: Sequence[Commit]) -> BlockApplied:
         """Decide about a group and write what is accepted into ``txn``; the answer holds once ``txn`` is committed."""
@@ -238,11 +271,7 @@ def open_committer(config: Config, *, clock: Clock, random: Random) -> Committer
 
 def used_bytes(txn: ReadTransaction) -> int:
     """Return the bytes of the pages in use. The file is larger: LMDB never shrinks it but uses freed pages again."""
-    total = 0
-    for database in (txn.meta, txn.documents, txn.indexes, txn.log, txn.undo):
-        pages = txn.raw.stat(database)
-        total += (pages["branch_pages"] + pages["leaf_pages"] + pages["overflow_pages"]) * pages["psize"]
-    return total
+    return sum(txn.bytes_of(database) for database in (txn.meta, txn.documents, txn.indexes, txn.log, txn.undo))
 
 
 def _distinct(changes: list[KeyChange]) -> list[KeyChange]:

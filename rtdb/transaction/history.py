@@ -19,11 +19,16 @@ _RECORDS_MAX: Final = 64
 
 
 def trim_history(txn: WriteTransaction, log: LocalLog, *, now_ns: int, limits: Limits) -> bool:
-    """Drop blocks past ``log_retention`` and before-images past ``undo_seconds``, but only so many; return whether
-    there may be more. ``txn`` is lent to ``log``.
+    """Drop blocks past ``log_retention`` and before-images past ``undo_seconds`` or ``undo_bytes_max``, but only so
+    many; return whether there may be more. ``txn`` is lent to ``log``.
     """
     through = retained_from(txn, now_ns=now_ns, limits=limits, blocks_max=_RECORDS_MAX)
     if through:
         log.trim(through)
-    undone = trim_undo(txn, before_ts=now_ns - int(limits.undo_seconds * 1e9), records_max=_RECORDS_MAX)
+    undone = trim_undo(
+        txn,
+        before_ts=now_ns - int(limits.undo_seconds * 1e9),
+        bytes_max=limits.undo_bytes_max,
+        records_max=_RECORDS_MAX,
+    )
     return undone == _RECORDS_MAX

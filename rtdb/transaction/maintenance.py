@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from rtdb.clock import Clock
 from rtdb.config import Limits
+from rtdb.errors import WriteFailedError
 from rtdb.index.backfill import backfill_chunk, erase_chunk
 from rtdb.index.definition import IndexDefinition
 from rtdb.index.scan import scan
@@ -48,19 +49,40 @@ class Maintenance:
         self._limits = limits
         self._clock = clock
         self._sweep_at_ns = 0
+        self._rests = False
+        """Whether the last step could not be written: the next one waits for the sweep."""
         self._waits_for_undo = False
 
     def pause_seconds(self) -> float:
         """Return how long the committer may wait for the hub before the next step."""
         registry = self._committer.registry
+        if self._rests:
+            return self._seconds_to_sweep()
         if registry.indexes_in_state("backfilling"):
             return 0.0
         if registry.indexes_in_state("dropped") and not self._waits_for_undo:
             return 0.0
-        return max(0.0, (self._sweep_at_ns - self._clock.now_ns()) / 1e9)
+        return self._seconds_to_sweep()
+
+    def _seconds_to_sweep(self) -> float:
+        seconds = (self._sweep_at_ns - self._clock.now_ns()) / 1e9
+        # Further away than it was ever set: the clock has gone back.
+        return seconds if 0.0 < seconds <= SWEEP_SECONDS else 0.0
 
     def step(self) -> BlockApplied | None:
-        """Do one small piece of what there is to do; return the block to tell the hub of, if there is one."""
+        """Do one small piece of what there is to do; return the block to tell the hub of, if there is one.
+
+        A step that cannot be written has changed nothing; the next one is due with the next sweep.
+        """
+        self._rests = False
+        try:
+            return self._next_step()
+        except WriteFailedError:
+            self._rests = True
+            self._sweep_at_ns = self._clock.now_ns() + int(SWEEP_SECONDS * 1e9)
+            return None
+
+    def _next_step(self) -> BlockApplied | None:
         registry = self._committer.registry
         backfilling = registry.indexes_in_state("backfilling")
         if backfilling:
@@ -68,7 +90,7 @@ class Maintenance:
         dropped = registry.indexes_in_state("dropped")
         if dropped and not self._waits_for_undo:
             return self._erase(dropped[0])
-        if self._clock.now_ns() >= self._sweep_at_ns:
+        if self._seconds_to_sweep() == 0.0:
             return self._sweep()
         return None
 

@@ -124,9 +124,9 @@ class Load:
     def group(self, begin: int) -> list[Commit]:
         first = self._sent
         self._sent += GROUP
-        return [self._transaction(number, begin) for number in range(first, self._sent)]
+        return [self.transaction(number, begin) for number in range(first, self._sent)]
 
-    def _transaction(self, number: int, begin: int) -> Commit:
+    def transaction(self, number: int, begin: int) -> Commit:
         # Documents of very different sizes: small ones share pages, the largest take several.
         text = "x" * (number * 7919 % 200 if number % 5 else 9000)
         writes = [put(number, author=f"author {number % 7}", text=text), put(HOT, author="all", version=number)]

@@ -70,7 +70,7 @@ def test_a_sound_database_is_sound_after_trimming(database: Database, by_name: I
     log = LocalLog(database.environment)
     with database.environment.write() as txn, log.within(txn):
         log.trim(3)
-        trim_undo(txn, before_ts=3000, records_max=10)
+        trim_undo(txn, before_ts=3500, bytes_max=1 << 40, records_max=10)
     report = check_environment(database.environment)
     assert report.is_clean, report.problems
     assert (report.blocks, report.undo_records) == (1, 1)

@@ -11,7 +11,7 @@ import lmdb
 import pytest
 
 from rtdb.config import Limits
-from rtdb.errors import AlreadyRunningError, DataDirectoryError, StorageError
+from rtdb.errors import AlreadyRunningError, DataDirectoryError, StorageError, WriteFailedError
 from rtdb.storage.environment import FORMAT_VERSION, Environment, lock_data_dir, open_environment
 
 
@@ -53,14 +53,21 @@ def test_a_snapshot_stays_as_it_was(tmp_path: Path) -> None:
         before.close()
 
 
-def test_nothing_is_written_after_a_failed_write(tmp_path: Path) -> None:
+def test_nothing_is_written_after_a_failed_write_until_it_is_known_to_have_changed_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as environment:
-        with pytest.raises(StorageError, match="put"), environment.write() as txn:
-            txn.put(txn.meta, b"k" * 600, b"v")
-        with pytest.raises(StorageError, match="Restart the server"):
+        with environment.write() as txn:
+            txn.put(txn.meta, b"instance", b"v")
+            with pytest.raises(WriteFailedError, match="put"):
+                txn.put(txn.meta, b"k" * 600, b"v")
+            txn.close()
+        with pytest.raises(StorageError, match="Writing stopped"):
             environment.write()
+        environment.recover()
+        with environment.write() as txn:
+            assert txn.get(txn.meta, b"instance") is None
+            txn.put(txn.meta, b"instance", b"w")
         with environment.read() as snapshot:
-            assert snapshot.get(snapshot.meta, b"format") is not None
+            assert snapshot.get(snapshot.meta, b"instance") == b"w"
 
 
 def test_reading_where_no_database_is_says_what_to_do(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rtdb.config import Limits
 from rtdb.storage.block import Block, TransactionRecord, next_block
 from rtdb.storage.commit_log import START, Position
 from rtdb.storage.environment import Environment, open_environment
-from rtdb.storage.local_log import LocalLog, log_bytes, retained_from
+from rtdb.storage.local_log import LocalLog, retained_from
 
 SECOND = 10**9
 LIMITS = Limits(log_retention_seconds=100.0, log_retention_bytes=10**9)
@@ -63,7 +63,7 @@ def test_blocks_older_than_the_retention_may_go(environment: Environment) -> Non
 def test_blocks_beyond_the_size_of_the_log_may_go_however_new(environment: Environment) -> None:
     fill(environment, 10, size=20_000)
     with environment.read() as txn:
-        small = msgspec.structs.replace(LIMITS, log_retention_bytes=log_bytes(txn) - 30_000)
+        small = msgspec.structs.replace(LIMITS, log_retention_bytes=txn.bytes_of(txn.log) - 30_000)
         assert retained_from(txn, now_ns=0, limits=small, blocks_max=100) == 2
 
 

@@ -10,7 +10,8 @@ import pytest
 from rtdb.config import Limits
 from rtdb.errors import StorageError
 from rtdb.storage.documents import StoredDocument
-from rtdb.storage.environment import Environment, open_environment
+from rtdb.storage.environment import Environment, WriteTransaction, open_environment
+from rtdb.storage.meta import Position, write_position
 from rtdb.storage.undo import (
     BeforeImage,
     UndoRecord,
@@ -22,6 +23,7 @@ from rtdb.storage.undo import (
     write_undo,
 )
 
+MUCH = 1 << 40
 RECORD = UndoRecord(7, "dep", [BeforeImage(10001, b"i" * 16, 3, 30, b"{}"), BeforeImage(10001, b"j" * 16, 0, 0, None)])
 
 
@@ -42,16 +44,42 @@ def test_a_damaged_record_is_an_error(damaged: bytes) -> None:
         decode_undo(damaged)
 
 
-def test_records_that_lead_to_old_positions_are_dropped_a_few_at_a_time(environment: Environment) -> None:
+def write_records(txn: WriteTransaction, count: int, size: int = 0) -> None:
+    """As of ``count`` blocks, the nth at timestamp 10 * n."""
+    for seq in range(1, count + 1):
+        images = [BeforeImage(10001, bytes(16), 0, 0, bytes(size))] if size else []
+        write_undo(txn, seq, UndoRecord((seq - 1) * 10, "", images))
+    write_position(txn, Position(count, count * 10, bytes(32)))
+
+
+def test_positions_that_are_the_past_for_long_are_dropped_a_few_at_a_time(environment: Environment) -> None:
     with environment.write() as txn:
         assert oldest_undo_seq(txn) is None
-        assert trim_undo(txn, before_ts=100, records_max=5) == 0
-        for seq in range(1, 9):
-            write_undo(txn, seq, UndoRecord(seq * 10, "", []))
-        assert trim_undo(txn, before_ts=50, records_max=3) == 3
+        assert trim_undo(txn, before_ts=100, bytes_max=MUCH, records_max=5) == 0
+        write_records(txn, 8)
+        assert trim_undo(txn, before_ts=50, bytes_max=MUCH, records_max=3) == 3
         assert oldest_undo_seq(txn) == 4
-        assert trim_undo(txn, before_ts=50, records_max=3) == 1
-        assert trim_undo(txn, before_ts=50, records_max=3) == 0
+        # Position 4 was the newest until block 5 at timestamp 50, and is kept.
+        assert trim_undo(txn, before_ts=50, bytes_max=MUCH, records_max=3) == 1
+        assert trim_undo(txn, before_ts=50, bytes_max=MUCH, records_max=3) == 0
         assert oldest_undo_seq(txn) == 5
         assert read_undo(txn, 4) is None
-        assert read_undo(txn, 5) == UndoRecord(50, "", [])
+        assert read_undo(txn, 5) == UndoRecord(40, "", [])
+
+
+def test_position_that_was_just_the_newest_is_kept_however_old_it_is(environment: Environment) -> None:
+    with environment.write() as txn:
+        write_undo(txn, 1, UndoRecord(10, "", []))
+        write_position(txn, Position(1, 100_000, bytes(32)))
+        assert trim_undo(txn, before_ts=99_990, bytes_max=MUCH, records_max=3) == 0
+        assert trim_undo(txn, before_ts=100_001, bytes_max=MUCH, records_max=3) == 1
+        assert oldest_undo_seq(txn) is None
+
+
+def test_records_above_the_space_they_may_take_are_dropped_but_not_the_last(environment: Environment) -> None:
+    with environment.write() as txn:
+        write_records(txn, 8, size=10_000)
+        assert trim_undo(txn, before_ts=0, bytes_max=50_000, records_max=100) == 6
+        assert trim_undo(txn, before_ts=0, bytes_max=50_000, records_max=100) == 0
+        assert trim_undo(txn, before_ts=0, bytes_max=0, records_max=100) == 1
+        assert oldest_undo_seq(txn) == 8

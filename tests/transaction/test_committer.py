@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from rtdb.config import Limits, encode_config
-from rtdb.errors import DataDirectoryError, StorageError
+from rtdb.errors import DataDirectoryError
 from rtdb.link.frames import (
     BlockApplied,
     CommitterReady,
@@ -223,14 +224,30 @@ def test_rejected_lane_outcome_ends_its_epoch(tmp_path: Path) -> None:
     bench.close()
 
 
-def test_failed_commit_stops_all_writing_until_reopened(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_group_that_cannot_be_written_is_refused_as_a_whole_and_leaves_nothing(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
     bench.commit(bench.transaction(put(1)))
-    transaction = bench.transaction(put(2, text="x"))
-    with monkeypatch.context() as broken:
-        broken.setattr(LocalLog, "append", lambda *_: (_ for _ in ()).throw(StorageError("the disk is full")))
-        with pytest.raises(StorageError):
-            bench.commit(transaction)
-    assert stored(bench, 2) is None
+    before = bench.seq
+    _soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bench.committer.environment.file_bytes(), hard))
+    try:
+        applied = bench.commit(
+            bench.transaction(put(2, text="x" * 500_000)),
+            bench.transaction(put(3), lane=1, pending=1),
+            bench.transaction(reads=[read_id(1)]),
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert (applied.seq, applied.committed, applied.losses, len(applied.rejections)) == (0, [], [], 3)
+    assert bench.seq == before
+    assert stored(bench, 2) is stored(bench, 3) is None
+    # What the lane ran on top of it has seen what did not happen, and goes with it; its numbers are free again.
+    late = bench.commit(bench.transaction(put(4), lane=1, pending=2))
+    assert [loss.reason for loss in late.losses] == ["lane"]
+    again = bench.commit(bench.transaction(put(3), lane=2, pending=1), bench.transaction(put(2), begin=before))
+    assert (again.seq, len(again.committed)) == (before + 1, 2)
+    assert check_environment(bench.committer.environment).is_clean
+    bench.close()
 
 
 # --- starting ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,6 +127,31 @@ def test_session_requests_are_deleted_after_their_days_and_not_before(bench: Wor
     assert len(blocks) == 3
     with bench.committer.environment.read() as txn:
         assert read_counts(txn)[SESSION_REQUESTS_TABLE] == 1
+
+
+def test_step_that_cannot_be_written_is_taken_again_later(bench: Workbench) -> None:
+    bench.commit(*(bench.transaction(put(number, text="x" * 300)) for number in range(100)))
+    bench.commit(bench.transaction(write_index("messages", "by_text", BY_TEXT, ["text"], "backfilling")))
+    maintenance = new_maintenance(bench)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bench.committer.environment.file_bytes(), hard))
+    try:
+        work(maintenance)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert [index.number for index in bench.committer.registry.indexes_in_state("backfilling")] == [BY_TEXT]
+    bench.clock.now += int(SWEEP_SECONDS * 1e9)
+    work(maintenance)
+    assert entries(bench, BY_TEXT) == 100
+
+
+def test_sweep_follows_a_clock_that_went_back(bench: Workbench) -> None:
+    maintenance = new_maintenance(bench)
+    work(maintenance)
+    bench.clock.now -= DAY_NS
+    assert maintenance.pause_seconds() == 0.0
+    work(maintenance)
+    assert maintenance.pause_seconds() == SWEEP_SECONDS
 
 
 def test_idle_database_forgets_its_before_images(bench: Workbench) -> None:

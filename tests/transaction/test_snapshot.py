@@ -156,7 +156,7 @@ def test_a_position_whose_before_images_are_gone_is_too_old(database: Database, 
     with Snapshot(database.environment, cache) as snapshot:
         assert ranks(snapshot.at(first), by_rank) == [1.0]
     with database.environment.write() as txn:
-        trim_undo(txn, before_ts=second * 1000, records_max=100)
+        trim_undo(txn, before_ts=second * 1000 + 1, bytes_max=1 << 40, records_max=100)
     for after in (cache, SnapshotCache()):
         with Snapshot(database.environment, after) as snapshot:
             assert ranks(snapshot.at(second), by_rank) == [2.0]
