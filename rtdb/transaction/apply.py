@@ -37,7 +37,7 @@ from rtdb.errors import StorageError
 from rtdb.index.definition import TableDefinition
 from rtdb.index.index_key import all_key_parts
 from rtdb.index.registry import Registry
-from rtdb.link.frames import KeyChange
+from rtdb.link.frames import KeyChange, Write
 from rtdb.storage.block import Block, WriteRecord
 from rtdb.storage.documents import StoredDocument, pack_document, unpack_document
 from rtdb.storage.environment import WriteTransaction
@@ -68,9 +68,6 @@ ACTIVE: Final = "active"
 """The ``state`` of the `_deployments` document in use; there is at most one."""
 
 _NO_KEYS: Final[dict[int, list[bytes]]] = {}
-
-NewState = tuple[int, bytes, bytes | None]
-"""Table, internal id, and the document's canonical JSON or None: what a write says."""
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -112,13 +109,13 @@ class OpenBlock:
         self.registry = registry
         self.registry_changed = False
 
-    def add(self, ts: int, writes: Iterable[NewState]) -> Added:
+    def add(self, ts: int, writes: Iterable[Write | WriteRecord]) -> Added:
         """Apply one transaction on top of those added before."""
         added = Added([], [])
-        for table_number, internal, value in writes:
-            table = self.registry.table_by_number(table_number)
-            assert table is not None, f"table {table_number} is created before it is written to"
-            self._write(ts, table, internal, value, added)
+        for write in writes:
+            table = self.registry.table_by_number(write.table)
+            assert table is not None, f"table {write.table} is created before it is written to"
+            self._write(ts, table, write.id, write.value, added)
         return added
 
     def _write(self, ts: int, table: TableDefinition, internal: bytes, value: bytes | None, added: Added) -> None:
@@ -187,14 +184,16 @@ class OpenBlock:
     def _write_documents(self) -> None:
         txn = self._txn
         grown: Counter[int] = Counter()
+        stored: list[tuple[bytes, bytes]] = []
         for key in sorted(self._documents):
             document = self._documents[key]
             if document.current is not None:
-                txn.put(txn.documents, key, pack_document(document.current))
+                stored.append((key, pack_document(document.current)))
             elif document.before is not None:
                 txn.delete(txn.documents, key)
             table = int.from_bytes(key[:4], "big")
             grown[table] += (document.current is not None) - (document.before is not None)
+        txn.put_all(txn.documents, stored)
         for table in sorted(grown):
             add_to_count(txn, table, grown[table])
 
@@ -205,6 +204,8 @@ class OpenBlock:
         for key, document in self._documents.items():
             internal = key[4:]
             before, after = document.before_keys, document.keys
+            if before == after:
+                continue  # Most updates leave every index key as it is.
             for number, parts in before.items():
                 if after.get(number) != parts and number % INDEXES_PER_TABLE != BY_ID:
                     gone.append(index_entry(number, b"".join(parts), internal)[0])
@@ -214,8 +215,8 @@ class OpenBlock:
         # Deletions first: a long key may change beyond the part of it that LMDB sees, and then both have one LMDB key.
         for entry in sorted(gone):
             txn.delete(txn.indexes, entry)
-        for entry, entry_value in sorted(fresh):
-            txn.put(txn.indexes, entry, entry_value)
+        fresh.sort()
+        txn.put_all(txn.indexes, fresh)
 
 
 def apply(txn: WriteTransaction, block: Block, registry: Registry) -> Applied:
@@ -229,7 +230,7 @@ def apply(txn: WriteTransaction, block: Block, registry: Registry) -> Applied:
     open_block = OpenBlock(txn, registry)
     changes: list[KeyChange] = []
     for transaction in block.transactions:
-        added = open_block.add(transaction.ts, [(write.table, write.id, write.value) for write in transaction.writes])
+        added = open_block.add(transaction.ts, transaction.writes)
         if added.records != transaction.writes:
             raise StorageError(f"Block {block.header.seq} was made from another state than this one.")
         changes += added.changes

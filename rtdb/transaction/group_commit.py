@@ -232,7 +232,7 @@ class Committer:
             self._lane_pending = commit.pending
         if commit.writes:
             ts = next_timestamp(group.last_ts, self._clock)
-            added = group.block.add(ts, [(write.table, write.id, write.value) for write in commit.writes])
+            added = group.block.add(ts, commit.writes)
             group.last_ts = ts
             group.records.append(TransactionRecord(ts, commit.source, added.records))
             group.changes += added.changes

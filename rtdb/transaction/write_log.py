@@ -4,7 +4,7 @@ The log is a row of *segments*, oldest first. A segment covers a run of transact
 new key they touched, sorted, with the commits that touched each key in order:
 
     segment ── index ──▶ keys      [k1, k2, k3 …]                 sorted, distinct
-                     └─▶ writers   {k1: [commit, commit …], …}    in commit order
+                     └─▶ writers   {k1: commit, k2: [commit, …], …}   in commit order
 
 A read interval is looked up by bisection, so a check costs O(reads x segments since the begin position) however many
 keys there are; a recent begin position has one segment to look at. Old segments are dropped whole.
@@ -34,8 +34,8 @@ __all__ = ["Conflict", "TooOld", "WriteLog"]
 SEGMENT_KEYS_MAX = 4096
 """Keys in a segment, all indexes together. Insertion into a sorted list of this length costs about 0.3 µs."""
 
-KEY_OVERHEAD_BYTES = 200
-"""What a key costs beside its bytes: object headers, a place in the list, the writers' list (CPython 3.11)."""
+KEY_OVERHEAD_BYTES = 150
+"""What a key costs beside its bytes: object headers, a place in the list and in the dict (CPython 3.11)."""
 
 COMMIT_OVERHEAD_BYTES = 250
 
@@ -68,17 +68,21 @@ class _IndexKeys:
 
     def __init__(self) -> None:
         self.keys: list[bytes] = []
-        self.writers: dict[bytes, list[_Commit]] = {}
+        self.writers: dict[bytes, _Commit | list[_Commit]] = {}
+        """A key's only writer is held bare: most keys have one, and a list for each would cost more than the key."""
         self.is_sorted = True
 
     def add(self, key: bytes, commit: _Commit) -> int:
         """Enter a key and return the memory it took, bytes."""
         writers = self.writers.get(key)
         if writers is not None:
-            if writers[-1] is not commit:
-                writers.append(commit)
+            if type(writers) is list:
+                if writers[-1] is not commit:
+                    writers.append(commit)
+            elif writers is not commit:
+                self.writers[key] = [writers, commit]  # type: ignore[list-item]
             return 0
-        self.writers[key] = [commit]
+        self.writers[key] = commit
         if len(self.keys) < SEGMENT_KEYS_MAX:
             insort(self.keys, key)
         else:
@@ -94,7 +98,8 @@ class _IndexKeys:
             self.is_sorted = True
         place = bisect_left(keys, read.start)
         while place < len(keys) and key_in_range(keys[place], read):
-            for commit in reversed(self.writers[keys[place]]):
+            writers = self.writers[keys[place]]
+            for commit in reversed(writers) if isinstance(writers, list) else (writers,):
                 if commit.seq <= begin:
                     break
                 if lane_epoch == 0 or commit.lane_epoch != lane_epoch:
