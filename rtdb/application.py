@@ -28,7 +28,7 @@ from rtdb.functions.runner_pool import Execution, RunnerPool
 from rtdb.functions.serial_lane import SerialLane
 from rtdb.link import frames
 from rtdb.link.link import Message
-from rtdb.reactivity.reactor import Reactor
+from rtdb.reactivity.reactor import Reactor, ReactorStatistics
 from rtdb.reactivity.rounds import Execution as RoundExecution
 from rtdb.storage.system_tables import DEPLOYMENT_INDEX, DEPLOYMENT_KEY
 from rtdb.values.ordering import prefix_stop
@@ -83,12 +83,10 @@ class _QueryExecution(Execution):
         self._caller = caller
 
     def finished(self, outcome: frames.Outcome) -> None:
-        self._application.call_ended()
-        self._caller.answer(outcome.result, outcome.error, outcome.log_lines, outcome.ts)
+        self._application.answer(self._caller, outcome, outcome.ts)
 
     def failed(self, error: frames.ExecutionError) -> None:
-        self._application.call_ended()
-        self._caller.answer(None, error, [], 0)
+        self._application.answer_error(self._caller, error)
 
 
 class _WatchedExecution(Execution):
@@ -127,12 +125,10 @@ class _Mutation:
         self.outcome: frames.Outcome | None = None
 
     def answer_outcome(self, outcome: frames.Outcome, ts: int) -> None:
-        self._application.call_ended()
-        self._caller.answer(outcome.result, outcome.error, outcome.log_lines, ts)
+        self._application.answer(self._caller, outcome, ts)
 
     def answer_error(self, error: frames.ExecutionError) -> None:
-        self._application.call_ended()
-        self._caller.answer(None, error, [], 0)
+        self._application.answer_error(self._caller, error)
 
     def is_late(self) -> bool:
         return trio.current_time() > self._deadline
@@ -187,6 +183,8 @@ class Application:
         self._calls = 0
         self._committing: dict[int, _Mutation] = {}
         self._held: deque[tuple[_Mutation, frames.Commit]] = deque()
+        self._early: list[tuple[Caller, frames.Outcome, int]] = []
+        """Outcomes, each with a timestamp above ``_ts``: of a block that a runner has seen and we have not heard of."""
         self._seq = opened.seq
         self._ts = opened.ts
         self._recent_seq: deque[int] = deque([opened.seq], maxlen=POSITIONS_MAX)
@@ -210,12 +208,14 @@ class Application:
         """Whether no call is under way."""
         return self._calls == 0
 
+    @property
+    def reactor_statistics(self) -> ReactorStatistics:
+        """Sizes and counts of the watched queries."""
+        return self._reactor.statistics()
+
     def next_call(self) -> int:
         self._last_call += 1
         return self._last_call
-
-    def call_ended(self) -> None:
-        self._calls -= 1
 
     # --- gateways -----------------------------------------------------------------------------------------------------
 
@@ -285,8 +285,7 @@ class Application:
         if request.at_ts is not None:
             at = self._seq_at(request.at_ts)
             if isinstance(at, frames.ExecutionError):
-                self.call_ended()
-                caller.answer(None, at, [], 0)
+                self.answer_error(caller, at)
                 return
             call = msgspec.structs.replace(call, at=at)
         else:
@@ -294,7 +293,7 @@ class Application:
                 request.path, request.args, request.identity, internal=request.internal, now_ns=self._clock.now_ns()
             )
             if cached is not None and request.kind in ("query", "any"):
-                self.call_ended()
+                self._calls -= 1
                 caller.answer(cached.result, None, cached.log_lines, self._ts)
                 return
         self._pool.submit(_QueryExecution(self, caller, call, source, self._limits.query_seconds_max))
@@ -315,6 +314,29 @@ class Application:
                 system=503,
             )
         return self._recent_seq[index]
+
+    def answer(self, caller: Caller, outcome: frames.Outcome, ts: int) -> None:
+        """End a call, as soon as its block has been heard of.
+
+        A runner sees a block when it is durable, which is before the committer has told of it here. Answered right
+        away, the caller would know that block and could next be given what is cached for the position before it.
+        """
+        if ts > self._ts:
+            self._early.append((caller, outcome, ts))
+            return
+        self._calls -= 1
+        caller.answer(outcome.result, outcome.error, outcome.log_lines, ts)
+
+    def answer_error(self, caller: Caller, error: frames.ExecutionError) -> None:
+        """End a call that has no outcome."""
+        self._calls -= 1
+        caller.answer(None, error, [], 0)
+
+    def _answer_early(self) -> None:
+        """Answer whoever has waited for the block that is known now."""
+        early, self._early = self._early, []
+        for caller, outcome, ts in early:
+            self.answer(caller, outcome, ts)
 
     def _refuse(self, caller: Caller) -> None:
         if self.draining:
@@ -388,6 +410,7 @@ class Application:
             self._recent_ts.append(block.ts)
             self._reactor.block_applied(block, self._clock.now_ns())
             self._send_reactor_messages()
+            self._answer_early()
         for call, ts in block.committed:
             mutation = self._committing.pop(call, None)
             if mutation is not None:
