@@ -48,6 +48,9 @@ class OutgoingLink(Protocol):
 
     def flush(self) -> None: ...
 
+    @property
+    def unsent_bytes(self) -> int: ...
+
 
 class Caller(Protocol):
     """Whoever waits for the outcome of a call."""
@@ -193,6 +196,7 @@ class Application:
         self._lane = SerialLane(pool, config.limits, opened.seq, self.next_call, committer.queue)
         pool.use_lane(self._lane.runner_changed)
         self.draining = False
+        self._idle = trio.Event()
 
     def use_description(self, description: Description) -> None:
         """Take note of the app's functions: their kinds decide how a call is run."""
@@ -203,10 +207,10 @@ class Application:
         """The newest block's seq and timestamp."""
         return self._seq, self._ts
 
-    @property
-    def idle(self) -> bool:
-        """Whether no call is under way."""
-        return self._calls == 0
+    async def wait_idle(self) -> None:
+        """Wait until no call is under way. To be called once no more are taken."""
+        assert self.draining
+        await self._idle.wait()
 
     @property
     def reactor_statistics(self) -> ReactorStatistics:
@@ -245,6 +249,8 @@ class Application:
     def drain(self) -> None:
         """Take no new calls and tell the gateways to finish; what is under way is still answered."""
         self.draining = True
+        if self._calls == 0:
+            self._idle.set()
         for link in self._gateways.values():
             link.queue(frames.Drain(reason="shutdown"))
         self.pump()
@@ -272,6 +278,9 @@ class Application:
         )
         is_mutation = request.kind == "mutation" or (request.kind == "any" and kind == "mutation")
         if is_mutation or request.path.startswith("_system/"):
+            if self._committer.unsent_bytes > self._limits.committer_unsent_bytes_max:
+                self.answer_error(caller, _slow_disk_error(self._limits.committer_unsent_bytes_max))
+                return
             deadline = trio.current_time() + self._limits.mutation_seconds_max
             mutation = _Mutation(self, caller, call, source, deadline)
             if self._pool.is_fast(source):
@@ -293,7 +302,7 @@ class Application:
                 request.path, request.args, request.identity, internal=request.internal, now_ns=self._clock.now_ns()
             )
             if cached is not None and request.kind in ("query", "any"):
-                self._calls -= 1
+                self._call_ended()
                 caller.answer(cached.result, None, cached.log_lines, self._ts)
                 return
         self._pool.submit(_QueryExecution(self, caller, call, source, self._limits.query_seconds_max))
@@ -302,9 +311,8 @@ class Application:
         """Return the position a timestamp belongs to: that of the newest block at or before it."""
         if ts >= self._ts:
             return self._seq
-        horizon = self._ts - int(self._limits.undo_seconds * 1e9)
         index = bisect_right(self._recent_ts, ts) - 1
-        if index < 0 or ts < horizon:
+        if index < 0 or ts < self._horizon:
             return frames.ExecutionError(
                 code="SnapshotTooOld",
                 message=(
@@ -324,12 +332,12 @@ class Application:
         if ts > self._ts:
             self._early.append((caller, outcome, ts))
             return
-        self._calls -= 1
+        self._call_ended()
         caller.answer(outcome.result, outcome.error, outcome.log_lines, ts)
 
     def answer_error(self, caller: Caller, error: frames.ExecutionError) -> None:
         """End a call that has no outcome."""
-        self._calls -= 1
+        self._call_ended()
         caller.answer(None, error, [], 0)
 
     def _answer_early(self) -> None:
@@ -337,6 +345,23 @@ class Application:
         early, self._early = self._early, []
         for caller, outcome, ts in early:
             self.answer(caller, outcome, ts)
+
+    def _call_ended(self) -> None:
+        self._calls -= 1
+        if self.draining and self._calls == 0:
+            self._idle.set()
+
+    @property
+    def _horizon(self) -> int:
+        """The oldest timestamp that can be read at."""
+        return self._ts - int(self._limits.undo_seconds * 1e9)
+
+    def _forget_positions(self) -> None:
+        """Forget positions that are too old, except the newest of them: the oldest timestamps belong to it."""
+        horizon = self._horizon
+        while len(self._recent_ts) > 1 and self._recent_ts[1] <= horizon:
+            self._recent_ts.popleft()
+            self._recent_seq.popleft()
 
     def _refuse(self, caller: Caller) -> None:
         if self.draining:
@@ -474,16 +499,31 @@ class Application:
     def tick(self) -> None:
         """Do what only the passing of time makes due: retries, and entries nobody has asked for any more."""
         self._reactor.expire(self._clock.now_ns())
+        self._lane.expire()
+        self._forget_positions()
         self.pump()
 
     def pump(self) -> None:
         """Start what has become possible and send everything that is queued. Called after each batch of messages."""
+        # The lane's head may have left it without a block.
+        self._release_held()
         self._start_rounds()
         self._send_reactor_messages()
         self._pool.flush()
         self._committer.flush()
         for link in self._gateways.values():
             link.flush()
+
+
+def _slow_disk_error(bytes_max: int) -> frames.ExecutionError:
+    return frames.ExecutionError(
+        code="Overloaded",
+        message=(
+            f"Writes come faster than the disk takes them: more than {bytes_max} bytes wait to be committed "
+            "(committer_unsent_bytes_max). Try again later."
+        ),
+        system=503,
+    )
 
 
 def _conflict_error(mutation: _Mutation, loss: frames.Loss) -> frames.ExecutionError:

@@ -80,6 +80,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     # Commit (design §3, §4).
     block_transactions_max: int = 512
     block_bytes_max: int = 32 * MIB
+    committer_unsent_bytes_max: int = 64 * MIB
+    """Outcomes that the committer has not even read yet; beyond it new mutations are refused."""
     write_log_bytes_max: int = 64 * MIB
     log_retention_seconds: float = 3600.0
     log_retention_bytes: int = 1 * GIB

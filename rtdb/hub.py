@@ -14,10 +14,11 @@ This module knows processes and links; what the messages mean is the business of
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 import trio
@@ -37,6 +38,7 @@ from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.link import LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_CONFIGURATION, Child, start_child
+from rtdb.process_log import configure_process_log
 
 __all__ = ["Hub", "main"]
 
@@ -78,7 +80,8 @@ class Hub:
         self._described = trio.Event()
         self._description = b""
         self._refused: frames.ExecutionError | None = None
-        self._gateways: dict[int, Child] = {}
+        self._gateways: dict[int, tuple[Child, SocketLink]] = {}
+        self._gateways_kept = 0
         self._gateways_ready = 0
         self._all_ready = trio.Event()
         self._all_ended = trio.Event()
@@ -97,17 +100,18 @@ class Hub:
         try:
             async with trio.open_nursery() as nursery:
                 await self._start_committer(nursery)
-                with trio.fail_after(START_SECONDS_MAX):
+                with _start_deadline("the app was not loaded and deployed"):
                     await self._start_runners(nursery)
                     await self._deploy()
                 for number, listener in enumerate(self._listeners):
                     nursery.start_soon(self._keep_gateway, number, listener)
                 nursery.start_soon(self._tick)
-                with trio.fail_after(START_SECONDS_MAX):
+                with _start_deadline("a gateway did not come up"):
                     await self._all_ready.wait()
                 calm_collector()
-                self._announce()
                 with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                    # Whoever reads this may send a signal right away.
+                    self._announce()
                     async for _ in signals:
                         break
                 await self._drain()
@@ -213,7 +217,9 @@ class Hub:
     # --- gateways -----------------------------------------------------------------------------------------------------
 
     async def _keep_gateway(self, number: int, listener: socket.socket) -> None:
-        while True:
+        """Have a gateway on this socket until the server is drained."""
+        self._gateways_kept += 1
+        while not self._application.draining:
             child = start_child("rtdb.gateway.gateway", [listener.fileno()])
             link = SocketLink(child.socket, self._config.limits.frame_bytes_max)
             try:
@@ -227,12 +233,12 @@ class Hub:
                 child.kill()
                 code = child.wait()
                 link.close()
-            if self._application.draining:
-                if not self._gateways:
-                    self._all_ended.set()
-                return
-            _log.warning("gateway ended, starting another", gateway=number, exit_code=code)
-            await trio.sleep(GATEWAY_RESTART_SECONDS)
+            if not self._application.draining:
+                _log.warning("gateway ended, starting another", gateway=number, exit_code=code)
+                await trio.sleep(GATEWAY_RESTART_SECONDS)
+        self._gateways_kept -= 1
+        if not self._gateways_kept:
+            self._all_ended.set()
 
     async def _follow_gateway(self, number: int, child: Child, link: SocketLink) -> None:
         seq, ts = self._application.position
@@ -246,7 +252,7 @@ class Hub:
             )
         )
         self._application.add_gateway(number, link)
-        self._gateways[number] = child
+        self._gateways[number] = child, link
         self._application.pump()
         try:
             while True:
@@ -271,25 +277,34 @@ class Hub:
         while True:
             await trio.sleep(TICK_SECONDS)
             self._application.tick()
+            self._end_deaf_gateways()
+
+    def _end_deaf_gateways(self) -> None:
+        """Kill a gateway that has stopped reading, before what it is to be told fills the memory."""
+        for number, (child, link) in self._gateways.items():
+            if link.unsent_bytes > self._config.limits.frame_bytes_max:
+                _log.error("gateway does not read", gateway=number, unsent_bytes=link.unsent_bytes)
+                child.kill()
 
     async def _drain(self) -> None:
-        """Let the gateways finish: each ends when its sessions are closed and its requests answered."""
+        """Let the gateways finish: each ends when its sessions are closed and its requests answered.
+
+        What nobody waits for any more is finished too: a client that was cut off sends it again, and need not.
+        """
         _log.info("draining")
-        self._application.drain()
         with trio.move_on_after(self._config.limits.drain_seconds_max):
+            self._application.drain()
             await self._all_ended.wait()
+            await self._application.wait_idle()
 
 
-def _configure_logging(level: str) -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+@contextmanager
+def _start_deadline(complaint: str) -> Iterator[None]:
+    try:
+        with trio.fail_after(START_SECONDS_MAX):
+            yield
+    except trio.TooSlowError:
+        raise HubFailure(f"{complaint} within {START_SECONDS_MAX:g} s") from None
 
 
 def _read_config(sock: socket.socket) -> Config:
@@ -310,7 +325,7 @@ def main() -> None:
     descriptor, parent, *listeners = map(int, sys.argv[1:])
     become_child(parent, "rtdb-hub")
     config = _read_config(inherited_socket(descriptor))
-    _configure_logging(config.log_level)
+    configure_process_log("hub", config.log_level)
     try:
         trio.run(Hub(config, [inherited_socket(number) for number in listeners]).run, strict_exception_groups=True)
     except* HubFailure as failures:

@@ -7,7 +7,8 @@ which is what makes every failure here simple:
 ================================  ==============================================================================
 a call ran past its deadline       its runner is killed; it gets ``FunctionTimedOut``; calls behind it run elsewhere
 a runner ended by itself           the running call gets ``FunctionEndedProcess``; calls behind it run elsewhere
-a runner was killed by others      the running call runs elsewhere too, up to ``KILLS_MAX`` times
+a runner was killed by others,     the running call runs elsewhere too, up to ``KILLS_MAX`` times
+or met a mistake of ours
 a runner's code is not deployed    the call waits until it is, or for a runner with the deployed code
 a call waits behind a slow one     after ``queue_ms_max`` it may run elsewhere, whichever comes first
 every runner is busy               the pool grows to ``runners_max``; then calls wait ``queue_seconds_max`` and fail
@@ -44,6 +45,7 @@ from rtdb.functions.run_times import RunTimes
 from rtdb.functions.runner_handle import StartRunner
 from rtdb.link import frames
 from rtdb.link.link import LinkClosed, Message
+from rtdb.link.supervisor import EXIT_SOFTWARE
 
 __all__ = ["Execution", "PooledRunner", "RunnerOwner", "RunnerPool"]
 
@@ -375,7 +377,7 @@ class RunnerPool:
 
     def _head_ended(self, runner: PooledRunner, head: Execution, code: int, now: float) -> None:
         """Decide about the call that was running when its runner ended."""
-        by_itself = code >= 0 and not runner.killed
+        by_itself = code >= 0 and code != EXIT_SOFTWARE and not runner.killed
         if runner.killed_because is not None:
             self._fail(head, runner.killed_because)
         elif by_itself:

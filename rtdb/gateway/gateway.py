@@ -16,7 +16,6 @@ link to the hub ends, it does.
 
 from __future__ import annotations
 
-import logging
 import resource
 import socket
 import sys
@@ -54,6 +53,7 @@ from rtdb.link.frames import (
     SessionRequest,
 )
 from rtdb.link.link import Link, LinkClosed, Message, SocketLink
+from rtdb.process_log import configure_process_log
 from rtdb.sync.commands import VerifyToken
 from rtdb.sync.connection import SyncConnection
 from rtdb.sync.watch_table import WatchTable
@@ -267,19 +267,6 @@ async def run_gateway(
         nursery.cancel_scope.cancel()
 
 
-def _configure_logging(level: str) -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
 def main(arguments: list[str]) -> int:
     """Be the gateway process: ``arguments`` are the descriptors of the link, the parent, and the listening socket."""
     link_descriptor, parent, listening_descriptor = map(int, arguments)
@@ -299,7 +286,7 @@ def main(arguments: list[str]) -> int:
                 listening,
                 SystemClock(),
                 SystemRandom(),
-                configure_logging=_configure_logging,
+                configure_logging=partial(configure_process_log, "gateway"),
             )
         )
     except ExceptionGroup as errors:

@@ -51,6 +51,8 @@ Message = (
 """Everything that may travel over a link."""
 
 HEADER_BYTES = 4
+FRAME_BYTES_SHARED = 16 * 1024 * 1024
+"""Messages share a frame up to this size: the other end keeps a frame in memory until it is complete."""
 RECEIVE_BYTES = 64 * 1024
 """Below what the allocator takes from the operating system and gives back at once (128 KiB): from there on every
 receive, however short, would cost 14 µs more."""
@@ -78,6 +80,11 @@ class Link(Protocol):
         """Hand what is queued to the operating system, as far as it takes it, without waiting."""
         ...
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What has been flushed and the other end has not made room for."""
+        ...
+
     async def receive(self) -> list[Message]:
         """Wait for at least one frame and return the messages of all that have arrived.
 
@@ -93,7 +100,11 @@ class Link(Protocol):
 
 
 def _encode(messages: Sequence[Message]) -> bytes:
+    """Return the messages as one frame, or as several where one would be large: only a single message may be."""
     body = _encoder.encode(messages)
+    if len(body) > FRAME_BYTES_SHARED and len(messages) > 1:
+        half = len(messages) // 2
+        return _encode(messages[:half]) + _encode(messages[half:])
     return len(body).to_bytes(HEADER_BYTES, "big") + body
 
 
@@ -136,6 +147,10 @@ class SocketLink:
         self._unsent = bytearray()
         self._writer: trio.lowlevel.Task | None = None
         self._closed = False
+
+    @property
+    def unsent_bytes(self) -> int:
+        return len(self._unsent)
 
     def send_nowait(self, message: Message) -> None:
         self._queued.append(message)
@@ -283,6 +298,10 @@ class MemoryLink:
 
     def flush(self) -> None:
         """Nothing is held back here."""
+
+    @property
+    def unsent_bytes(self) -> int:
+        return 0
 
     async def receive(self) -> list[Message]:
         try:

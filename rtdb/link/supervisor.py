@@ -19,14 +19,18 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 from rtdb.config import Config, encode_config
 
-__all__ = ["EXIT_CONFIGURATION", "Child", "open_listeners", "serve", "start_child"]
+__all__ = ["EXIT_CONFIGURATION", "EXIT_SOFTWARE", "Child", "open_listeners", "serve", "start_child"]
 
 EXIT_CONFIGURATION = 78
 """Exit code (``EX_CONFIG``) of a hub that cannot start for a reason a restart would not cure."""
+
+EXIT_SOFTWARE = 70
+"""Exit code (``EX_SOFTWARE``) of a runner that met a mistake of ours, and not the app's."""
 
 RESTARTS_MAX = 5
 RESTART_WINDOW_SECONDS = 60.0
@@ -150,8 +154,13 @@ def serve(config: Config) -> int:
             if stops:
                 hub.process.send_signal(signal.SIGTERM)
             with hub.socket:
-                hub.socket.sendall(_config_frame(config))
+                # A hub that has ended already says so by its exit code.
+                with suppress(OSError):
+                    hub.socket.sendall(_config_frame(config))
                 code = hub.process.wait()
+            if stops and code == -signal.SIGTERM:
+                # Told to stop before it had come up: there was nothing to drain.
+                return 0
             if stops or code in (0, EXIT_CONFIGURATION):
                 return code if code >= 0 else 1
             now = time.monotonic()

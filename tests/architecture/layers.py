@@ -17,7 +17,7 @@ __all__ = ["LEAVES", "PROCESSES", "ROWS", "all_problems"]
 ROWS: list[tuple[str, ...]] = [
     # 0: under everyone
     ("rtdb.errors",),
-    ("rtdb.config", "rtdb.clock"),
+    ("rtdb.config", "rtdb.clock", "rtdb.process_log"),
     ("rtdb.link",),
     ("rtdb.values",),
     # 1: what documents promise, where bytes lie, who is asking

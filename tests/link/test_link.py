@@ -146,3 +146,12 @@ async def test_what_was_sent_before_the_end_is_received_before_the_end_is_known(
     assert await here.receive() == [frames.Stale(1), frames.Stale(2)]
     with pytest.raises(LinkClosed):
         await here.receive()
+
+
+def test_messages_do_not_share_a_frame_that_would_be_large() -> None:
+    """What a gateway is told at once may be more than a frame may hold, although no message is."""
+    messages = [answer(number, 10 << 20) for number in range(3)]
+    reader = _FrameReader(frame_bytes_max=21 << 20)
+    assert reader.feed(_encode(messages)) == messages
+    with pytest.raises(AssertionError, match="frame of"):
+        _FrameReader(frame_bytes_max=5 << 20).feed(_encode(messages))
