@@ -77,6 +77,14 @@ class HttpServer:
             connection.idle_timer.end_if_idle()
 
 
+async def _stay_with_http1(_request: object) -> None:
+    """Take Hypercorn's decision to go over to HTTP/2 when a request asks for it.
+
+    Without TLS no browser does, and a proxy speaks what it is told to. Streams, windows and resets would be one more
+    thing to defend.
+    """
+
+
 class _IdleTimer:
     """Hypercorn's ``SingleTask`` for idle connections, as a deadline: infinite while a request is under way."""
 
@@ -193,6 +201,8 @@ class _Connection(TCPServer):
         await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
+        http1: Any = self.protocol.protocol
+        http1._check_protocol = _stay_with_http1
         while True:
             try:
                 data = await self.stream.receive_some(RECEIVE_BYTES)

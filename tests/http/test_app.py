@@ -535,6 +535,18 @@ async def test_a_head_that_does_not_end_is_not_waited_for_for_ever() -> None:
             pass
 
 
+async def test_http_2_is_not_spoken() -> None:
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+    async with open_api() as (hub, _client):
+        for request, status in [
+            (b"GET /livez HTTP/1.1\r\nHost: x\r\n" + upgrade + b"\r\n", b"200"),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"40"),
+        ]:
+            async with await trio.open_tcp_stream("127.0.0.1", hub.port) as stream:
+                await stream.send_all(request)
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 " + status)
+
+
 async def test_an_early_refusal_does_not_cost_the_connection() -> None:
     body = msgspec.json.encode(CALL)
     head = b"POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: x\r\nContent-Length: %d\r\n\r\n"
