@@ -239,17 +239,17 @@ class Client:
                 return "ProtocolError"
             if self._connection.terminated is not None:
                 return "FatalError"
+            if self._connection.resumed:
+                self._failures = 0
 
     def _deliver(self, events: list[ClientEvent]) -> None:
         for event in events:
             match event:
                 case ResultsChanged():
-                    self._failures = 0
                     for query_id, outcome in event.results.items():
                         for subscription in self._subscriptions.get(query_id, ()):
                             subscription.put(outcome)
                 case RequestFinished():
-                    self._failures = 0
                     call = self._calls.get(event.request)
                     if call is not None:  # else its caller was cancelled
                         call.finish(event.outcome)

@@ -178,6 +178,11 @@ class ClientConnection:
         self._identity_version = 0
         self._version = _ZERO
 
+    @property
+    def resumed(self) -> bool:
+        """Whether the server has answered what this connection began with."""
+        return self._version is not _ZERO
+
     # --- the caller ---------------------------------------------------------------------------------------------------
 
     def subscribe(self, path: str, args: bytes) -> int:

@@ -54,6 +54,9 @@ class WebSocketOwner(Protocol):
     def received(self, text: str | bytes) -> None:
         """Take in one message; bytes are UTF-8."""
 
+    def received_binary(self) -> None:
+        """A binary message has come, or a part of one."""
+
     def drained(self) -> None:
         """Everything sent so far has left."""
 
@@ -269,7 +272,7 @@ class WebSocket:
                 if isinstance(event, TextMessage):
                     self._take_text(event, owner)
                 elif isinstance(event, BytesMessage):
-                    self.close(*UNTYPED_ERROR)
+                    owner.received_binary()
                 elif isinstance(event, Ping):
                     self._send_frame(bytes(self._protocol.send(event.response())))
         except RemoteProtocolError as error:

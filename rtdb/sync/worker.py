@@ -87,6 +87,11 @@ class SyncWorker:
         self.carry_out(self.connection.receive(text, self._services.now_ns()))
         self._services.send_watches()
 
+    def received_binary(self) -> None:
+        """Note that the client has sent a binary message."""
+        self.carry_out(self.connection.receive_binary())
+        self._services.send_watches()
+
     def drained(self) -> None:
         """Note that everything sent so far has left."""
         while self._unsent_transitions:

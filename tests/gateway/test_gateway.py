@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog.testing
 import trio
 import trio.lowlevel
 from trio_websocket import ConnectionClosed
@@ -188,9 +189,13 @@ async def test_what_is_not_a_message_is_a_fatal_error_and_a_close_without_a_code
 
 
 async def test_a_binary_message_closes_as_an_internal_error() -> None:
-    async with open_gateway() as hub, open_sync(hub.port) as client:
-        await client.connection.send_message(b"{}")
-        assert await wait_closed(client) == (1011, "InternalServerError")
+    with structlog.testing.capture_logs() as logged:
+        async with open_gateway() as hub, open_sync(hub.port) as client:
+            await client.connection.send_message(b"{}")
+            assert await wait_closed(client) == (1011, "InternalServerError")
+    # The client is told no more; whoever runs the server is.
+    ends = [entry for entry in logged if entry["event"] == "a session ended"]
+    assert [entry["detail"] for entry in ends] == ["InternalServerError: binary message"]
 
 
 async def test_a_message_over_the_limit_closes() -> None:
