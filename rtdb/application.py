@@ -213,6 +213,11 @@ class Application:
         await self._idle.wait()
 
     @property
+    def calls(self) -> int:
+        """Calls under way."""
+        return self._calls
+
+    @property
     def reactor_statistics(self) -> ReactorStatistics:
         """Sizes and counts of the watched queries."""
         return self._reactor.statistics()

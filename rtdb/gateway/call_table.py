@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import trio
 
 from rtdb.link.frames import Answer, CallRequest, Cancel, RequestKind, SessionRequest
-from rtdb.link.link import Link
+from rtdb.link.link import Message
 
 __all__ = ["CallTable"]
 
 Deliver = Callable[[Answer], None]
+
+
+class ToHub(Protocol):
+    """The sending half of the link to the hub."""
+
+    def send_nowait(self, message: Message) -> None: ...
 
 
 class CallTable:
@@ -20,7 +27,7 @@ class CallTable:
     Numbers are never used twice, so an answer that comes after its call was cancelled is for nobody and is dropped.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: ToHub) -> None:
         self._link = link
         self._next_number = 0
         self._waiting: dict[int, Deliver] = {}
