@@ -16,9 +16,9 @@ class HastyLoop(CommitterLoop):
         with self._committer.writing() as txn:
             self._link.send([self._committer.decide(txn, group)])
             # A slow disk, so that the fault shows in every round and not in one of a thousand.
-            time.sleep(0.005)
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":
-    become_child(int(sys.argv[2]), "hasty-committer")
+    become_child(int(sys.argv[2]), "rtdb-committer")
     sys.exit(run(BlockingLink(inherited_socket(int(sys.argv[1])), 1 << 30), HastyLoop))

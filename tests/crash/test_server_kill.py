@@ -13,12 +13,13 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 import trio
 
 from rtdb.client import Client, open_client
 from rtdb.storage.check import check
-from tests.e2e.server_process import ServerProcess
+from tests.e2e.server_process import REPOSITORY, ServerProcess
 
 APP = Path(__file__).parents[1] / "e2e" / "apps" / "ledger"
 CLIENTS = 4
@@ -106,6 +107,32 @@ async def _run_writer(url: str, writer: Writer, acknowledged: trio.MemorySendCha
 
 async def test_nothing_acknowledged_is_lost_or_doubled_whatever_is_killed(tmp_path: Path) -> None:
     await run_rounds(tmp_path / "data", rounds=30, seed=1)
+
+
+def entries_after_killing_the_committer(data_dir: Path, program: Path, count: int) -> list[float]:
+    """Add entries, kill the committer the moment the last one is acknowledged, and return what the next start finds."""
+    with ServerProcess(data_dir, APP, program=program) as server:
+        pids = [pid for pid, name in server.descendants().items() if name == "rtdb-committer"]
+        for number in range(count):
+            body = {"path": "entries:add", "args": {"client": 1, "number": number}, "format": "json"}
+            assert httpx.post(server.url + "/api/mutation", json=body, timeout=10).json()["status"] == "success"
+        assert pids
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    with ServerProcess(data_dir, APP) as server:
+        body = {"path": "entries:page", "args": {"client": 1, "start": 0, "count": 1000}, "format": "json"}
+        numbers: list[float] = httpx.post(server.url + "/api/query", json=body, timeout=10).json()["value"]
+        assert server.stop() == 0
+    return numbers
+
+
+def test_entry_is_there_although_the_committer_dies_right_after_its_acknowledgement(tmp_path: Path) -> None:
+    assert entries_after_killing_the_committer(tmp_path / "data", REPOSITORY / "server.py", 5) == [0, 1, 2, 3, 4]
+
+
+def test_the_test_sees_a_server_that_answers_too_early(tmp_path: Path) -> None:
+    hasty_server = Path(__file__).with_name("hasty_server.py")
+    assert entries_after_killing_the_committer(tmp_path / "data", hasty_server, 5) != [0, 1, 2, 3, 4]
 
 
 @pytest.mark.soak

@@ -29,12 +29,19 @@ class ServerProcess:
     Use it as a context manager: entering starts it, leaving kills whatever is left of it.
     """
 
-    def __init__(self, data_dir: Path, functions: Path | None = None, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        functions: Path | None = None,
+        arguments: Sequence[str] = (),
+        program: Path = REPOSITORY / "server.py",
+    ) -> None:
         self.data_dir = data_dir
         self.log_path = data_dir.parent / f"{data_dir.name}.log"
         self.url = ""
         self._functions = functions
         self._arguments = list(arguments)
+        self._program = program
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: set[int] = set()
@@ -65,7 +72,7 @@ class ServerProcess:
         printed_before = len(self.log)
         command = [
             sys.executable,
-            str(REPOSITORY / "server.py"),
+            str(self._program),
             "--data-dir",
             str(self.data_dir),
             "--port",
