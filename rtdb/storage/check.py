@@ -103,6 +103,7 @@ class _Walker:
         self._problems_total = 0
         self._documents = 0
         self._entries = 0
+        self._entries_of_documents: Counter[int] = Counter()
         self._blocks = 0
         self._undo_records = 0
         self._last_writes: dict[tuple[int, bytes], _LastWrite] = {}
@@ -368,18 +369,32 @@ class _Walker:
 
     def _check_entry_of(self, index: IndexDefinition, internal: bytes, fields: dict[str, Any], name: str) -> None:
         key, value = index_entry(index.number, full_key(index, fields), internal)
-        if index.state == "ready" and self._txn.get(self._txn.indexes, key) != value:
+        if self._txn.get(self._txn.indexes, key) == value:
+            self._entries_of_documents[index.number] += 1
+        elif index.state == "ready":
             self._problem(f"{name} has no entry in index {index.name}.")
 
     def _check_entries(self) -> None:
-        for key, value in self._txn.cursor(self._txn.indexes):
-            self._entries += 1
-            number = int.from_bytes(key[:INDEX_PREFIX_BYTES])
+        """The documents have found their entries; what an index has beyond those must be looked at one by one."""
+        found: Counter[bytes] = Counter()
+        for key in self._txn.cursor(self._txn.indexes).iternext(values=False):
+            found[key[:INDEX_PREFIX_BYTES]] += 1
+        self._entries = found.total()
+        for prefix, count in found.items():
+            number = int.from_bytes(prefix)
             index = self._registry.index_by_number(number)
             if index is None:
-                self._problem(f"An entry belongs to index {number}, which does not exist.")
-            elif index.state != "dropped":
-                self._check_entry(index, key, value)
+                self._problem(f"Index {number} does not exist, and has entries ({count}).")
+            elif index.state != "dropped" and count != self._entries_of_documents[number]:
+                self._check_entries_of(index, prefix)
+
+    def _check_entries_of(self, index: IndexDefinition, prefix: bytes) -> None:
+        cursor = self._txn.cursor(self._txn.indexes)
+        cursor.set_range(prefix)
+        for key, value in cursor.iternext():
+            if not key.startswith(prefix):
+                return
+            self._check_entry(index, key, value)
 
     def _check_entry(self, index: IndexDefinition, key: bytes, value: bytes) -> None:
         internal = value[:INTERNAL_ID_BYTES]

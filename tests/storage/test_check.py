@@ -121,7 +121,7 @@ def test_a_malformed_entry_is_found(database: Database, by_name: IndexDefinition
 
 def test_an_entry_of_an_unknown_index_is_found(database: Database, by_name: IndexDefinition) -> None:
     report = plant(database, lambda txn: txn.put(txn.indexes, *index_entry(by_name.number + 1, b"\x10a\0", A)))
-    assert only_problem(report) == f"An entry belongs to index {by_name.number + 1}, which does not exist."
+    assert only_problem(report) == f"Index {by_name.number + 1} does not exist, and has entries (1)."
 
 
 def test_a_changed_byte_of_a_document_is_found_even_in_a_field_without_index(
