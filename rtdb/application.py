@@ -190,8 +190,8 @@ class Application:
         """Outcomes, each with a timestamp above ``_ts``: of a block that a runner has seen and we have not heard of."""
         self._seq = opened.seq
         self._ts = opened.ts
-        self._recent_seq: deque[int] = deque([opened.seq], maxlen=POSITIONS_MAX)
-        self._recent_ts: deque[int] = deque([opened.ts], maxlen=POSITIONS_MAX)
+        self._recent_seq: deque[int] = deque([*(seq for seq, _ in opened.past), opened.seq], maxlen=POSITIONS_MAX)
+        self._recent_ts: deque[int] = deque([*(ts for _, ts in opened.past), opened.ts], maxlen=POSITIONS_MAX)
         self._pool = pool
         self._lane = SerialLane(pool, config.limits, opened.seq, self.next_call, committer.queue)
         pool.use_lane(self._lane.runner_changed)

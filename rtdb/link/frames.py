@@ -228,10 +228,12 @@ class CommitterStart(msgspec.Struct, array_like=True, frozen=True, gc=False, tag
 
 
 class CommitterReady(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="committer_ready"):
-    """The environment is open and consistent through this position."""
+    """The environment is open and consistent through this position; the earlier ones in ``past`` can be read too."""
 
     seq: int
     ts: int
+    past: list[tuple[int, int]]
+    """Sequence numbers and timestamps, ascending."""
 
 
 class Loss(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -27,6 +27,7 @@ __all__ = [
     "oldest_undo_seq",
     "read_undo",
     "trim_undo",
+    "undo_positions",
     "write_undo",
 ]
 
@@ -98,6 +99,11 @@ def oldest_undo_seq(txn: ReadTransaction) -> int | None:
     """Return the oldest block that can be undone: the position before it is the oldest one that can be read."""
     cursor = txn.cursor(txn.undo)
     return unpack_seq(cursor.key()) if cursor.first() else None
+
+
+def undo_positions(txn: ReadTransaction) -> list[tuple[int, int]]:
+    """Return seq and timestamp of every position that can be gone back to, oldest first; not the applied one."""
+    return [(unpack_seq(key) - 1, _ts_decoder.decode(value).ts) for key, value in txn.cursor(txn.undo).iternext()]
 
 
 def trim_undo(txn: WriteTransaction, *, before_ts: int, bytes_max: int, records_max: int) -> int:

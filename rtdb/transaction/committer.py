@@ -33,6 +33,7 @@ from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.frames import Commit, CommitterReady, CommitterStart, Drain, ExecutionError, ReaderCheck
 from rtdb.link.link import BlockingLink, LinkClosed, Message
 from rtdb.link.supervisor import EXIT_CONFIGURATION
+from rtdb.storage.undo import undo_positions
 from rtdb.transaction.group_commit import INTERNAL_CALL, Committer, open_committer
 from rtdb.transaction.maintenance import Maintenance
 
@@ -140,7 +141,9 @@ def run(link: BlockingLink, loop_type: type[CommitterLoop] = CommitterLoop) -> i
         with committer.environment:
             maintenance = Maintenance(committer, limits=config.limits, clock=clock)
             calm_collector()
-            link.send([CommitterReady(seq=committer.position.seq, ts=committer.position.ts)])
+            with committer.environment.read() as txn:
+                past = undo_positions(txn)
+            link.send([CommitterReady(seq=committer.position.seq, ts=committer.position.ts, past=past)])
             loop_type(link, committer, maintenance, config.limits).run()
     except LinkClosed:
         return 0

@@ -20,6 +20,7 @@ from rtdb.storage.undo import (
     oldest_undo_seq,
     read_undo,
     trim_undo,
+    undo_positions,
     write_undo,
 )
 
@@ -36,6 +37,14 @@ def environment(tmp_path: Path) -> Iterator[Environment]:
 def test_a_record_comes_back_as_it_was_written() -> None:
     assert decode_undo(encode_undo(RECORD)) == RECORD
     assert [image.document for image in RECORD.images] == [StoredDocument(3, 30, b"{}"), None]
+
+
+def test_positions_that_can_be_gone_back_to_are_listed(environment: Environment) -> None:
+    with environment.write() as txn:
+        assert undo_positions(txn) == []
+        for seq in (7, 8):
+            write_undo(txn, seq, UndoRecord(seq * 10, "dep", RECORD.images))
+        assert undo_positions(txn) == [(6, 70), (7, 80)]
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\x93", encode_undo(RECORD)[:-1], b"\x93\x01\x02\x03"])
