@@ -45,6 +45,7 @@ from rtdb.functions.system_functions import SYSTEM_FUNCTIONS
 from rtdb.link.frames import Call, ExecutionError, FunctionKind, Outcome, ReadRange, SessionRequest, Write
 from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
 from rtdb.transaction.cursor import CursorCodec
+from rtdb.transaction.near_limit import near_limit
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import FunctionPath
@@ -73,8 +74,7 @@ def execute(
     A call of kind ``action`` does not belong here and fails like any call of the wrong kind. ``pending`` of the outcome
     is 0: numbering is the lane's business.
     """
-    started = stopwatch()
-    execution = _Execution(app, call, snapshot, limits, clock, random, cursors)
+    execution = _Execution(app, call, snapshot, limits, clock, random, cursors, stopwatch)
     error: ExecutionError | None = None
     result: bytes | None = None
     try:
@@ -87,7 +87,7 @@ def execute(
         error = _system_error(call, failure, failure.code, failure.http_status)
     except Exception as failure:
         error = _system_error(call, failure, "InternalServerError", 500)
-    return execution.outcome(result, error, (stopwatch() - started) // 1000)
+    return execution.outcome(result, error)
 
 
 class _Execution:
@@ -102,6 +102,7 @@ class _Execution:
         clock: Clock,
         random: Random,
         cursors: CursorCodec,
+        stopwatch: Callable[[], int],
     ) -> None:
         self._app = app
         self._call = call
@@ -109,6 +110,8 @@ class _Execution:
         self._limits = limits
         self._random = random
         self._cursors = cursors
+        self._stopwatch = stopwatch
+        self._started = stopwatch()
         self._journal = call.journal
         """Where a page ended. One that failed goes on as it began: its page is still to end there."""
         # Data-model §3.5: later than everything the snapshot contains, whatever the clock says.
@@ -125,7 +128,7 @@ class _Execution:
             return self._run_system(path)
         return self._run_app()
 
-    def outcome(self, result: bytes | None, error: ExecutionError | None, micros: int) -> Outcome:
+    def outcome(self, result: bytes | None, error: ExecutionError | None) -> Outcome:
         """Return what the execution amounts to. One that failed has read, but not written."""
         invocation = self._invocation
         reads: list[ReadRange] = self._transaction.reads()
@@ -145,7 +148,7 @@ class _Execution:
             journal=self._journal,
             replayed_ts=self._replayed_ts,
             pending=0,
-            micros=micros,
+            micros=(self._stopwatch() - self._started) // 1000,
         )
 
     # --- the three kinds of function ----------------------------------------------------------------------------------
@@ -160,6 +163,7 @@ class _Execution:
         arguments = decode_arguments(function.path, self._call.args, self._limits)
         calls = FunctionCalls(self._app, self._transaction, self._invocation, self._cursors, self._limits)
         result, self._journal = calls.call(function, arguments, self._call.journal)
+        self._warn(len(self._call.args), len(result))
         self._record(result)
         return result
 
@@ -174,6 +178,24 @@ class _Execution:
         self._check_kind(path, function.kind)
         arguments = decode_arguments(path, self._call.args, self._limits)
         return encode(function.handler(self._transaction, arguments, self._limits))
+
+    def _warn(self, arguments_bytes: int, result_bytes: int) -> None:
+        """Say in the log what came near a limit. It is said before the result is recorded, which includes the log."""
+        limits = self._limits
+        sentences = [
+            *near_limit("Large size of the function arguments", arguments_bytes, limits.arguments_bytes_max, " bytes"),
+            *near_limit("Large size of the function return value", result_bytes, limits.result_bytes_max, " bytes"),
+            *self._transaction.near_limits(),
+        ]
+        seconds_max = limits.mutation_seconds_max if self._kind == "mutation" else limits.query_seconds_max
+        seconds = (self._stopwatch() - self._started) / 1e9
+        if seconds > 0.8 * seconds_max:
+            sentences.append(
+                "Function execution took a long time. "
+                f"(maximum duration: {seconds_max:g}s, actual duration: {seconds:.3f}s)."
+            )
+        for sentence in sentences:
+            self._invocation.log_lines.add("WARN", sentence)
 
     # --- steps --------------------------------------------------------------------------------------------------------
 

@@ -43,8 +43,6 @@ RangeExpression = tuple[RangeOperator, str, Any]
 """``(operator, field path, value)``."""
 Operator = tuple[Literal["filter"], dict[str, Any]] | tuple[Literal["limit"], int]
 
-OPERATORS_MAX = 256  # data-model §5.1: the official library has the same bound and text
-
 
 class QueryRunner(Protocol):
     """Whatever executes a described query; ``index`` None is the whole table in order of creation."""
@@ -240,7 +238,7 @@ class Query:
     def filter(self, predicate: FilterFunction) -> Query:
         """Keep the rows for which the expression is true."""
         query = self._take_over()
-        query._add_operator(("filter", _node(predicate(FILTER_BUILDER))))
+        query._operators.append(("filter", _node(predicate(FILTER_BUILDER))))
         return query
 
     def order(self, order: Order) -> Query:
@@ -257,7 +255,7 @@ class Query:
         """Stop after ``n`` rows; operators after it see the limited rows."""
         count = _row_count(n, "limit")
         query = self._take_over()
-        query._add_operator(("limit", count))
+        query._operators.append(("limit", count))
         return query
 
     def collect(self) -> list[Document]:
@@ -337,13 +335,6 @@ class Query:
         query._order = self._order
         query._operators = self._operators
         return query
-
-    def _add_operator(self, operator: Operator) -> None:
-        if len(self._operators) >= OPERATORS_MAX:
-            raise DeveloperError(
-                f"Can't construct query with more than {OPERATORS_MAX} operators", code="TooManyOperators"
-            )
-        self._operators.append(operator)
 
     def _closed_error(self) -> DeveloperError:
         return DeveloperError(

@@ -19,6 +19,7 @@ from __future__ import annotations
 from rtdb.errors import LimitError
 from rtdb.index.index_range import RangeSet, prefix_range
 from rtdb.link.frames import ReadRange
+from rtdb.transaction.near_limit import is_near, near_limit
 from rtdb.values.ordering import prefix_stop
 
 __all__ = ["ADVICE", "ReadSet", "ScanRead"]
@@ -103,6 +104,12 @@ class ReadSet:
             if read is not None:
                 merged.add(read.index, read.start, read.stop)
         return merged.ranges()
+
+    def near_limits(self) -> list[str]:
+        """Return the warning of a read set that is nearly full."""
+        if not is_near(len(self._points) + len(self._scans), self._ranges_max):
+            return []  # merging makes no more of them
+        return near_limit("Many reads in a single function execution", len(self.ranges()), self._ranges_max)
 
     def _check_limit(self) -> None:
         # Merging is linear, so it happens only when the unmerged number allows for a violation. Each further read adds

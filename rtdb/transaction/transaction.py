@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 from rtdb.clock import Random
 from rtdb.config import Limits
-from rtdb.errors import BadRequestError, DeveloperError
+from rtdb.errors import BadRequestError, DeveloperError, LimitError
 from rtdb.index.definition import IndexDefinition, TableDefinition
 from rtdb.index.index_range import RangeExpression, RangeOperator, bounds_from_expressions
 from rtdb.index.registry import Registry
@@ -45,6 +45,7 @@ from rtdb.storage.system_tables import (
     table_name_key,
 )
 from rtdb.transaction.cursor import Position
+from rtdb.transaction.near_limit import is_near, near_limit
 from rtdb.transaction.overlay import Overlay
 from rtdb.transaction.pagination import Page, PageSize, read_page, restrict
 from rtdb.transaction.query import Operator, PreparedQuery, compile_operators, run_stages
@@ -104,6 +105,8 @@ class Transaction:
         self._creation_time = now_ns // 1_000_000 + now_ns % 1_000_000 * 1e-6
         """What the next insert gets; the next representable number after each insert (data-model §3.5)."""
         self._usage = Usage(limits)
+        self._near_limits: dict[str, tuple[bytes, list[str]]] = {}
+        """By id, what was written near a limit of documents, and what is to be said of it."""
 
     # --- outcome ------------------------------------------------------------------------------------------------------
 
@@ -114,6 +117,14 @@ class Transaction:
     def writes(self) -> list[Write]:
         """Return everything to be written, system tables first."""
         return self._writes.writes()
+
+    def near_limits(self) -> list[str]:
+        """Return a sentence for everything that came near a limit."""
+        sentences = [*self._usage.near_limits(), *self._reads.near_limits()]
+        for id, (data, said) in self._near_limits.items():
+            if self._writes.get(*decode_id(id)) is data:  # and not changed since, or undone
+                sentences += said
+        return sentences
 
     def savepoint(self) -> Savepoint:
         """Return the present state of all writes, for :meth:`roll_back`."""
@@ -246,6 +257,11 @@ class Transaction:
     ) -> PreparedQuery:
         """Look up what a query names, and check and compile it."""
         _check_reader(table, "query", system=system)
+        if len(operators) > self._limits.query_operators_max:
+            raise LimitError(
+                f"Can't construct query with more than {self._limits.query_operators_max} operators",
+                code="TooManyOperators",
+            )
         stages = compile_operators(operators)
         definition = self._find_visible_table(table)
         descending = order == "desc"
@@ -442,8 +458,18 @@ class Transaction:
             return data
         if self._document_check is not None:
             self._document_check(table, exact)  # type: ignore[arg-type]  # what was an object still is
-        check_document(exact, len(data), self._limits)  # type: ignore[arg-type]
+        size, levels = check_document(exact, len(data), self._limits)  # type: ignore[arg-type]
         self._usage.count_write(len(data))
+        limits = self._limits
+        if is_near(size, limits.document_bytes_max) or is_near(levels, limits.document_nesting_max):
+            id = document["_id"]
+            self._near_limits[id] = (
+                data,
+                [
+                    *near_limit(f'Large document written with ID "{id}"', size, limits.document_bytes_max, " bytes"),
+                    *near_limit(f'Deeply nested document written with ID "{id}"', levels, limits.document_nesting_max),
+                ],
+            )
         return data
 
     def _update(self, number: int, internal: bytes, table: str, document: Document, before: bytes) -> None:

@@ -1,13 +1,15 @@
 """What one execution may read and write (data-model §8.1), counted.
 
 A limit that is crossed is an error at the call that crosses it. The app can catch it, which gives nothing back: every
-further read fails too.
+further read fails too. What came near a limit and stayed below is said in a sentence, so that an app is not surprised
+when its data have grown a little more.
 """
 
 from __future__ import annotations
 
 from rtdb.config import Limits
 from rtdb.errors import LimitError
+from rtdb.transaction.near_limit import near_limit
 from rtdb.transaction.read_set import ADVICE
 from rtdb.values.violations import display_bytes
 
@@ -43,6 +45,17 @@ class Usage:
                 f"Too many bytes read in a single function execution (limit: {limits.bytes_read_max} bytes). {ADVICE}",
                 code="TooManyBytesRead",
             )
+
+    def near_limits(self) -> list[str]:
+        """Return the warnings of what was used nearly up."""
+        limits = self._limits
+        where = "in a single function execution"
+        return [
+            *near_limit(f"Many documents read {where}", self._documents_read, limits.documents_read_max),
+            *near_limit(f"Many bytes read {where}", self._bytes_read, limits.bytes_read_max, " bytes"),
+            *near_limit(f"Many writes {where}", self._documents_written, limits.documents_written_max),
+            *near_limit(f"Many bytes written {where}", self._bytes_written, limits.bytes_written_max, " bytes"),
+        ]
 
     def writes_counted(self) -> tuple[int, int]:
         """Return documents and bytes written so far."""

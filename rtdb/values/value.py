@@ -234,19 +234,22 @@ def _check(value: Value, limits: Limits) -> int:
     return total
 
 
-def check_document(document: dict[str, Value], encoded_bytes: int, limits: Limits = DEFAULT_LIMITS) -> None:
+def check_document(document: dict[str, Value], encoded_bytes: int, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
     """Raise when a document to be stored, its system fields included, is too large or too nested (data-model §1.4).
 
-    ``encoded_bytes`` is the length of its encoded JSON. No value is more than three times as large as its JSON (``0.0``
-    counts 9), so only documents over a third of the limit are measured.
+    Return its size and nesting. ``encoded_bytes`` is the length of its encoded JSON. No value is more than three times
+    as large as its JSON (``0.0`` counts 9), so only documents over a quarter of the limit are measured; the size
+    returned for others is 0.
     """
-    if encoded_bytes * 3 > limits.document_bytes_max:
+    total = 0
+    if encoded_bytes * 4 > limits.document_bytes_max:
         total = size(document)
         if total > limits.document_bytes_max:
             raise too_large(total, limits.document_bytes_max)
     levels = nesting(document)
     if levels > limits.document_nesting_max:
         raise document_too_nested(levels, limits.document_nesting_max)
+    return total, levels
 
 
 # --- values of other Python types -------------------------------------------------------------------------------------

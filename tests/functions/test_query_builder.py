@@ -119,13 +119,6 @@ def test_order_is_said_once_and_in_one_of_two_words() -> None:
     assert "descending" in message_of(lambda: table.order("descending"))  # type: ignore[arg-type]
 
 
-def test_operators_are_bounded() -> None:
-    query = TableQuery(Recorder(1), NO_PAGES, "t").full_table_scan()
-    for _ in range(256):
-        query = query.filter(lambda q: True)
-    assert message_of(lambda: query.limit(1)) == "Can't construct query with more than 256 operators"
-
-
 def test_an_index_range_builder_is_used_in_a_chain() -> None:
     def twice(q: Any) -> Any:
         q.eq("a", 1)

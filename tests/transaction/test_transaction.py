@@ -687,6 +687,15 @@ def test_read_ranges_are_bounded_after_merging(desk: Desk) -> None:
     assert raised.value.message == "Too many reads in a single function execution (limit: 5)." + ADVICE
 
 
+def test_operators_are_bounded(desk: Desk) -> None:
+    transaction = desk.begin(writable=False, limits=Limits(query_operators_max=2))
+    always: Any = ("filter", {"$literal": True})
+    assert list(transaction.run_query("messages", None, [], "asc", [always] * 2)) == []
+    with pytest.raises(LimitError, match="Can't construct query with more than 2 operators") as raised:
+        transaction.run_query("messages", None, [], "asc", [always] * 3)
+    assert raised.value.code == "TooManyOperators"
+
+
 def test_writes_are_bounded_each_counting_also_of_the_same_document(desk: Desk) -> None:
     transaction = desk.begin(limits=Limits(documents_written_max=3))
     id = transaction.insert("messages", {"n": 0})
