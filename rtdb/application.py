@@ -358,8 +358,8 @@ class Application:
 
     @property
     def _horizon(self) -> int:
-        """The oldest timestamp that can be read at."""
-        return self._ts - int(self._limits.undo_seconds * 1e9)
+        """The oldest timestamp that can be read at; while nothing is written it moves on too."""
+        return max(self._ts, self._clock.now_ns()) - int(self._limits.undo_seconds * 1e9)
 
     def _forget_positions(self) -> None:
         """Forget positions that are too old, except the newest of them: the oldest timestamps belong to it."""

@@ -80,7 +80,7 @@ class Bench:
         self.gateway = RecordingLink()
         self.clock = ManualClock(START_TS)
         config = Config(data_dir=Path("/nowhere"), limits=limits_)
-        opened = CommitterReady(seq=10, ts=START_TS)
+        opened = CommitterReady(seq=10, ts=START_TS, past=[(9, START_TS - 1_000_000_000)])
         self.application = Application(config, self.clock, self.pool, self.committer, opened)
         self.application.use_description(
             Description(
@@ -214,6 +214,13 @@ async def test_a_query_at_a_timestamp_reads_at_the_block_before_it(autojump_cloc
         assert (await bench.execute(runner)).at == 11
         bench.request(at_ts=START_TS + 3 * SECOND - 1)
         assert (await bench.execute(runner)).at == 12
+
+
+async def test_a_timestamp_from_before_the_start_is_read_at_its_position(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        _, runner, _ = await bench.up()
+        bench.request(at_ts=START_TS - 1)
+        assert (await bench.execute(runner)).at == 9
 
 
 async def test_a_query_at_a_timestamp_before_everything_that_is_kept_is_refused(autojump_clock: MockClock) -> None:
