@@ -19,6 +19,7 @@ from rtdb.functions.runner_pool import KILLS_MAX, RunnerPool
 from rtdb.functions.system_functions import push_arguments
 from rtdb.link import frames
 from rtdb.link.link import Message
+from rtdb.storage.undo import undo_positions
 from rtdb.testing.simulation.behaviour import Behaviour, Plant
 from rtdb.testing.simulation.committer import SimulatedCommitter
 from rtdb.testing.simulation.gateway import ServerSocket, SimulatedGateway
@@ -119,7 +120,9 @@ class SimulatedServer:
             start_runner=self._start_runner,
             file_bytes=self._environment.file_bytes,
         )
-        ready = frames.CommitterReady(seq=position.seq, ts=position.ts)
+        with self._environment.read() as txn:
+            past = undo_positions(txn)
+        ready = frames.CommitterReady(seq=position.seq, ts=position.ts, past=past)
         self.application = Application(config, self._clock, pool, self._to_committer, ready)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
