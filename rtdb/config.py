@@ -111,6 +111,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     # Connections (sync-protocol §1.3, §7.1).
     message_bytes_max: int = 64 * MIB
     http_body_bytes_max: int = 16 * MIB + 2000
+    received_bytes_max: int = 512 * MIB
+    """Request bodies and messages in pieces that a gateway holds at once, of all clients together."""
     session_mutations_max: int = 1000
     """Mutations that may wait in one session. At this many, nothing more is read from its client for a while."""
     session_mutations_bytes_max: int = 64 * MIB

@@ -41,6 +41,7 @@ from rtdb.gateway.upgrade import Accepted, Refused, refusal
 from rtdb.gateway.websocket import WebSocket
 from rtdb.http.app import HttpApplication
 from rtdb.http.metrics import GatewayMetrics
+from rtdb.http.receive_budget import ReceiveBudget
 from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.frames import (
     Answer,
@@ -84,7 +85,8 @@ class Gateway:
         self._watches = WatchTable(current_ts=begun.ts, random=random, redact=redact)
         self._sessions = Sessions(limits, self.metrics, self.now_ns)
         self._frames = FrameCache()
-        self._application = HttpApplication(self, self._credentials, self.config, random, self.metrics)
+        self._received = ReceiveBudget(limits.received_bytes_max)
+        self._application = HttpApplication(self, self._credentials, self.config, random, self.metrics, self._received)
         self._http_server = HttpServer(self._application, limits)
         self._listener = Listener(
             listening, limits, self.metrics, serve_sync=self._serve_sync, serve_http=self._http_server.serve
@@ -231,6 +233,7 @@ class Gateway:
                 frame=self._frames.chunks if accepted.client.accepts_transition_chunks else self._frames.frame,
                 limits=limits,
                 metrics=self.metrics,
+                received=self._received,
                 nursery=nursery,
             )
             connection = SyncConnection(

@@ -32,6 +32,7 @@ from wsproto.utilities import RemoteProtocolError
 from rtdb.config import Limits
 from rtdb.gateway.framing import PING_FRAME
 from rtdb.http.metrics import GatewayMetrics
+from rtdb.http.receive_budget import ReceiveBudget
 from rtdb.sync.commands import SendText
 
 __all__ = ["WebSocket", "WebSocketOwner"]
@@ -42,6 +43,7 @@ CLOSE_SECONDS_MAX = 5.0
 
 UNTYPED_ERROR = (1011, "InternalServerError")
 MESSAGE_TOO_LARGE = (1009, "MessageTooLarge")
+TOO_MUCH_AT_ONCE = (1013, "TooManyConcurrentRequests")
 
 
 class WebSocketOwner(Protocol):
@@ -79,6 +81,7 @@ class WebSocket:
         "_nursery",
         "_owner",
         "_protocol",
+        "_received",
         "_resumed",
         "_scope",
         "_send",
@@ -100,6 +103,7 @@ class WebSocket:
         frame: Callable[[SendText], bytes],
         limits: Limits,
         metrics: GatewayMetrics,
+        received: ReceiveBudget,
         nursery: trio.Nursery,
     ) -> None:
         """Store the parts.
@@ -112,6 +116,7 @@ class WebSocket:
         self._frame = frame
         self._limits = limits
         self._metrics = metrics
+        self._received = received
         self._nursery = nursery
         self._owner: WebSocketOwner | None = None
         self._protocol = Connection(ConnectionType.SERVER, [], trailing)
@@ -236,6 +241,7 @@ class WebSocket:
             raise
         finally:
             self._state = _State.ENDED
+            self._take_message()
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
 
@@ -291,13 +297,24 @@ class WebSocket:
             owner.received(event.data)
             return
         # As bytes: what a message holds until it is whole is then what its sender has sent, in however small pieces.
-        self._message += event.data.encode()
+        piece = event.data.encode()
+        if not self._received.take(len(piece)):
+            self._take_message()
+            self.close(*TOO_MUCH_AT_ONCE)
+            return
+        self._message += piece
         if len(self._message) > self._limits.message_bytes_max:
-            self._message = bytearray()
+            self._take_message()
             self.close(*MESSAGE_TOO_LARGE)
         elif event.message_finished:
-            message, self._message = self._message, bytearray()
-            owner.received(bytes(message))
+            owner.received(self._take_message())
+
+    def _take_message(self) -> bytes:
+        """Return what there is of a message in pieces, and hold it no longer."""
+        message = bytes(self._message)
+        self._received.give(len(message))
+        self._message = bytearray()
+        return message
 
     def _peer_closed(self, event: CloseConnection) -> None:
         if self._state is _State.OPEN:

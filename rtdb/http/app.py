@@ -37,6 +37,7 @@ from rtdb.http.error_response import HttpResponse, empty_response, error_respons
 from rtdb.http.facade import Facade
 from rtdb.http.function_routes import FunctionRoutes, Route
 from rtdb.http.metrics import GatewayMetrics
+from rtdb.http.receive_budget import ReceiveBudget
 from rtdb.http.request import HttpRequest, RequestBody, RequestHeaders, read_headers, send_response
 from rtdb.http.service_routes import Echo, ServiceRoutes
 
@@ -114,8 +115,10 @@ class HttpApplication:
         config: Config,
         random: Random,
         metrics: GatewayMetrics,
+        received: ReceiveBudget,
     ) -> None:
         self._random = random
+        self._received = received
         self._metrics = metrics
         self._requests_max = config.limits.http_requests_max
         self._discarded_bytes_max = 4 * config.limits.http_body_bytes_max
@@ -153,6 +156,8 @@ class HttpApplication:
                 response = await route(ours)
             except Exception as error:
                 response = _to_response(error)
+            finally:
+                ours.release()
             answer = Response(response.body, response.status)
             answer.raw_headers += response.headers
             return answer
@@ -205,7 +210,10 @@ class HttpApplication:
                 if route is None:
                     await self._route_by_pattern(scope, body, answer)
                     return
-                response = await route(request)
+                try:
+                    response = await route(request)
+                finally:
+                    request.release()
         except Exception as error:
             if answer.status:
                 # Too late for another answer: the connection ends within this one.
@@ -233,7 +241,7 @@ class HttpApplication:
         if headers.client is not None:
             client = parse_client_header(headers.client.decode("latin-1"))
             client.require_supported()
-        return HttpRequest(scope, receive, headers, client, self._random)
+        return HttpRequest(scope, receive, headers, client, self._random, self._received)
 
 
 async def _empty_answer(request: Request, error: Exception) -> Response:

@@ -13,9 +13,10 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from rtdb.clock import Random
-from rtdb.errors import BadRequestError
+from rtdb.errors import BadRequestError, RateLimitedError
 from rtdb.http.client_version import ClientVersion
 from rtdb.http.error_response import HttpResponse
+from rtdb.http.receive_budget import ReceiveBudget
 
 __all__ = ["HttpRequest", "RequestBody", "RequestHeaders", "decode_body", "read_body", "read_headers", "send_response"]
 
@@ -61,18 +62,37 @@ def read_headers(scope: Scope) -> RequestHeaders:
 
 
 class HttpRequest:
-    """A request on its way to a route."""
+    """A request on its way to a route. What it holds of ``received`` it gives back with :meth:`release`."""
 
-    __slots__ = ("_random", "client", "headers", "receive", "scope")
+    __slots__ = ("_held", "_random", "_received", "client", "headers", "receive", "scope")
 
     def __init__(
-        self, scope: Scope, receive: Receive, headers: RequestHeaders, client: ClientVersion, random: Random
+        self,
+        scope: Scope,
+        receive: Receive,
+        headers: RequestHeaders,
+        client: ClientVersion,
+        random: Random,
+        received: ReceiveBudget,
     ) -> None:
         self.scope = scope
         self.receive = receive
         self.headers = headers
         self.client = client
         self._random = random
+        self._received = received
+        self._held = 0
+
+    def hold(self, count: int) -> None:
+        """Note that so many bytes of the body are in memory. Raises ``TooManyConcurrentRequests``."""
+        if not self._received.take(count):
+            raise RateLimitedError("The bodies of the requests under way are too large together. Try again later.")
+        self._held += count
+
+    def release(self) -> None:
+        """Note that the body is no longer needed."""
+        self._received.give(self._held)
+        self._held = 0
 
     @property
     def query_string(self) -> bytes:
@@ -139,6 +159,7 @@ async def read_body(request: HttpRequest, body_bytes_max: int) -> bytes:
                 f"Failed to buffer the request body: length limit exceeded ({body_bytes_max} bytes)",
                 code="BadJsonBody",
             )
+        request.hold(len(message["body"]))
         chunks.append(message["body"])
     return b"".join(chunks)
 

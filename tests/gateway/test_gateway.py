@@ -221,6 +221,36 @@ async def test_a_message_in_pieces_is_put_together_and_empty_pieces_weigh_nothin
             assert b"missing required field `type`" in received
 
 
+async def test_pieces_of_all_clients_together_are_bounded() -> None:
+    limits = Limits(received_bytes_max=1000)
+    async with open_gateway(limits=limits) as hub:
+        first, second = [await trio.open_tcp_stream("127.0.0.1", hub.port) for _ in range(2)]
+        async with second:
+            async with first:
+                await first.send_all(UPGRADE + piece(0x01, b"x" * 100) + piece(0x00, b"x" * 100) * 8)
+                # The pong shows that all before it has been taken in.
+                await first.send_all(piece(0x89, b"all of it"))
+                await receive_until(first, b"all of it")
+                await second.send_all(UPGRADE + piece(0x01, b"x" * 100) + piece(0x00, b"x" * 100))
+                await receive_until(second, b"TooManyConcurrentRequests")
+            refused = await http(hub.port, b"x" * 2000)
+            assert refused.startswith(b"HTTP/1.1 429 ")
+            # What the others held is free again.
+            assert (await http(hub.port, b"x" * 900)).startswith(b"HTTP/1.1 400 ")
+
+
+async def receive_until(stream: trio.SocketStream, end: bytes) -> None:
+    received = b""
+    while end not in received:
+        received += await stream.receive_some()
+
+
+async def http(port: int, body: bytes) -> bytes:
+    """Post this to /api/query; return the answer."""
+    head = b"POST /api/query HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    return await exchange(port, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
 def piece(head: int, payload: bytes) -> bytes:
     """Return a client's frame; its mask is all zeros."""
     return bytes((head, 0x80 | len(payload))) + bytes(4) + payload
