@@ -248,6 +248,20 @@ class _Execution:
         }
         # Looked for, and not found, before the function ran.
         self._transaction.insert_system(SESSION_REQUESTS_TABLE, _request_id(session), fields)
+        self._forget_request(session)
+
+    def _forget_request(self, session: SessionRequest) -> None:
+        """Delete the record that this one pushes out of the session's newest ``session_requests_max``.
+
+        A session numbers its mutations and actions together, and only mutations have records: one whose successor by
+        that distance is an action stays until it is too old by days.
+        """
+        number = session.request - self._limits.session_requests_max
+        if number < 0:
+            return
+        pushed_out = session_request_id(session.session, number)
+        if self._transaction.get_stored(SESSION_REQUESTS_TABLE, pushed_out) is not None:
+            self._transaction.delete_system(SESSION_REQUESTS_TABLE, pushed_out)
 
 
 class _SessionRecord(msgspec.Struct):

@@ -566,3 +566,30 @@ def test_a_failure_of_the_server_tells_the_client_nothing(bench: MakeBench) -> N
     assert (error.code, error.system, error.frames) == ("StorageFailure", 500, "")
     assert error.message == "Your request couldn't be completed. Try again later."
     assert "refers to a document that does not exist" in str(logs[0]["exc_info"])
+
+
+def test_a_session_keeps_the_records_of_its_newest_requests(bench: MakeBench) -> None:
+    app = bench(Limits(session_requests_max=3), m=COUNTER)
+    for number in range(6):
+        app.run("m:add", session=SessionRequest("s1", number))
+    app.run("m:add", session=SessionRequest("s2", 0))
+    table = app.committer.registry.table("_session_requests")
+    assert table is not None
+    with Snapshot(app.committer.environment, app.cache) as snapshot:
+        rows = snapshot.scan(table.by_creation_time, b"", b"\xff")
+        records = [msgspec.json.decode(row.document.data) for row in rows]
+    assert sorted((record["session"], record["request"]) for record in records) == [
+        ("s1", 3),
+        ("s1", 4),
+        ("s1", 5),
+        ("s2", 0),
+    ]
+    assert app.execute("m:add", session=SessionRequest("s1", 3)).replayed_ts is not None
+    assert app.execute("m:add", session=SessionRequest("s1", 2)).replayed_ts is None
+
+
+def test_a_request_whose_distant_predecessor_was_an_action_deletes_nothing(bench: MakeBench) -> None:
+    app = bench(Limits(session_requests_max=2), m=COUNTER)
+    app.run("m:look", session=SessionRequest("s1", 0))
+    outcome = app.execute("m:look", session=SessionRequest("s1", 3))
+    assert [write.value is None for write in outcome.writes] == [False]
