@@ -9,7 +9,7 @@ import msgspec
 
 from rtdb.testing.simulation import Chance, Committed, SimulatedClient, World
 
-__all__ = ["QUERIES", "Ledger", "check_requests", "encoded", "random_mutation", "use_ledger"]
+__all__ = ["OWNERS", "QUERIES", "Ledger", "check_requests", "encoded", "random_mutation", "use_ledger"]
 
 OPENING = 100
 OWNERS = ("ann", "bob", "cid", "dot")

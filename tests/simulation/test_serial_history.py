@@ -48,28 +48,28 @@ def ledger_for(seconds: float, *, clients: int = 6) -> Scenario:
 
 @with_seeds(2)
 def test_a_committed_history_equals_a_serial_one_in_timestamp_order(seed: int) -> None:
-    simulate(seed, LEDGER, ledger_for(1.5), behaviour=MIXED)
+    simulate(seed, LEDGER, ledger_for(1.0), behaviour=MIXED)
 
 
 @with_seeds(1)
 def test_killed_runners_cost_nobody_a_mutation(seed: int) -> None:
-    simulate(seed, LEDGER, ledger_for(1.5), behaviour=broken(runner_killed_every=0.1))
+    simulate(seed, LEDGER, ledger_for(1.0), behaviour=broken(runner_killed_every=0.1))
 
 
 @with_seeds(1)
 def test_a_mutation_sent_again_over_new_connections_is_applied_once(seed: int) -> None:
     faults = broken(client_dropped_every=0.1, gateway_killed_every=0.5)
-    simulate(seed, LEDGER, ledger_for(1.5), behaviour=faults)
+    simulate(seed, LEDGER, ledger_for(1.0), behaviour=faults)
 
 
 @with_seeds(1)
 def test_a_killed_server_loses_nothing_acknowledged_and_repeats_nothing(seed: int) -> None:
-    simulate(seed, LEDGER, ledger_for(1.5), behaviour=broken(server_killed_every=0.4))
+    simulate(seed, LEDGER, ledger_for(1.0), behaviour=broken(server_killed_every=0.4))
 
 
 @with_seeds(1)
 def test_clocks_that_are_set_forward_and_back_by_minutes_change_nothing(seed: int) -> None:
-    simulate(seed, LEDGER, ledger_for(1.5), behaviour=broken(clock_stepped_every=0.2))
+    simulate(seed, LEDGER, ledger_for(1.0), behaviour=broken(clock_stepped_every=0.2))
 
 
 EVERYTHING = broken(
@@ -83,7 +83,7 @@ EVERYTHING = broken(
 
 @with_seeds(2)
 def test_all_of_it_at_once(seed: int) -> None:
-    simulate(seed, LEDGER, ledger_for(1.5), behaviour=EVERYTHING)
+    simulate(seed, LEDGER, ledger_for(1.0), behaviour=EVERYTHING)
 
 
 @pytest.mark.soak
@@ -145,7 +145,7 @@ class AnswersComeFirst(Plant):
 def test_a_planted_mistake_is_noticed(plant: Plant, complaint: str) -> None:
     def simulate_some() -> None:
         for seed in range(5):
-            simulate(seed, LEDGER, ledger_for(1.5), behaviour=MIXED, plant=plant)
+            simulate(seed, LEDGER, ledger_for(1.0), behaviour=MIXED, plant=plant)
 
     with pytest.raises(AssertionError, match=complaint):
         simulate_some()

@@ -92,6 +92,10 @@ class History:
         assert seq == len(self._firsts) or ts < self._firsts[seq], "nobody is shown half a block"
         return seq
 
+    def block_ts(self, seq: int) -> int:
+        """Return the timestamp a block ends at."""
+        return self._lasts[seq - 1]
+
     def ask(self, path: str, args: bytes) -> None:
         """Have a query executed at every block from now on."""
         if (path, args) not in self._answers:
