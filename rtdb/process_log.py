@@ -5,8 +5,10 @@ Standard output belongs to ``serve``, which says there where it can be reached a
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
 
@@ -29,5 +31,18 @@ def configure_process_log(process: str, level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(_LossyStream()),  # type: ignore[arg-type]  # it writes and flushes, no more is asked,
     )
+
+
+class _LossyStream(io.TextIOBase):
+    """Standard error as far as there is room for it: a full disk must not end the process that wants to tell of it."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
