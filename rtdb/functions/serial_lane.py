@@ -61,7 +61,11 @@ class LaneMutation(Protocol):
 
 
 class _Entry:
-    """A mutation's place in the queue: it waits, or runs (``attempt``), or is at the committer (``outcome`` too)."""
+    """A mutation's place in the queue: it waits, or runs (``attempt``), or is at the committer (``outcome``).
+
+    An attempt is let go of when it is over: entry and attempt would otherwise keep each other, with all their frames,
+    until the cyclic collector comes.
+    """
 
     __slots__ = ("attempt", "mutation", "outcome", "since")
 
@@ -70,6 +74,10 @@ class _Entry:
         self.since = now
         self.attempt: _Attempt | None = None
         self.outcome: frames.Outcome | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self.attempt is None and self.outcome is None
 
 
 class _Attempt(Execution):
@@ -140,7 +148,7 @@ class SerialLane:
         """Refuse what has waited ``queue_seconds_max`` without being dispatched: the lane is overloaded, or there is no
         runner for it."""
         since = trio.current_time() - self._limits.queue_seconds_max
-        expired = {entry for entry in self._entries if entry.since < since and entry.attempt is None}
+        expired = {entry for entry in self._entries if entry.since < since and entry.waits}
         if expired:
             self._entries = deque(entry for entry in self._entries if entry not in expired)
             self._waiting = deque(entry for entry in self._waiting if entry not in expired)
@@ -187,6 +195,7 @@ class SerialLane:
         self._dispatch()
 
     def _came_back(self, entry: _Entry) -> None:
+        entry.attempt = None
         self._ahead -= 1
         self._ahead_bytes -= len(entry.mutation.call.args)
 
@@ -234,8 +243,7 @@ class SerialLane:
         for entry in self._entries:
             if entry.attempt is not None:
                 entry.attempt.done = True
-                if entry.outcome is None:
-                    entry.attempt = None
+                entry.attempt = None
         self._ahead = 0
         self._ahead_bytes = 0
         self._restarting = True

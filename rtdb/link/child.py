@@ -20,8 +20,9 @@ __all__ = ["become_child", "calm_collector", "inherited_socket", "limit_memory"]
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 
-_COLLECTOR_THRESHOLDS = (20_000, 20, 20)
-"""Allocations not released before the young are looked at (about 1 ms), and how often before the older ones are."""
+_COLLECTOR_THRESHOLDS = (5_000, 10, 50)
+"""Allocations not released before the young are looked at, and how often that before the older ones are: 4 and 30 ms
+while a hub fills up. All of them are when they have grown by a quarter: 0.3 s with 100,000 queries."""
 
 
 def become_child(parent_pid: int, name: str) -> None:

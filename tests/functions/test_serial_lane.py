@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -179,6 +180,23 @@ async def test_mutations_run_and_are_answered_in_order_without_waiting_for_each_
         assert mutations[2].committed is not None
         assert mutations[2].committed[1] == 12000
         assert len(bench.lane) == 0
+
+
+async def test_an_answered_mutation_leaves_nothing_to_the_cyclic_collector(autojump_clock: MockClock) -> None:
+    """Each would be kept, with its arguments and its outcome, until a collection that stops the hub for a while."""
+    async with running() as bench:
+        lane, _ = await bench.up()
+        await lane.begin_epoch(1)
+        gc.collect()
+        gc.disable()
+        try:
+            bench.submit(1)
+            await bench.run(lane, 1)
+            bench.block(*bench.commits)
+            left = [thing for thing in gc.get_objects() if type(thing).__module__ == SerialLane.__module__]
+        finally:
+            gc.enable()
+        assert left == [bench.lane]
 
 
 async def test_an_error_is_answered_only_when_what_it_was_computed_on_is_durable(autojump_clock: MockClock) -> None:
