@@ -235,16 +235,16 @@ class Application:
     def remove_gateway(self, gateway: int) -> None:
         """Forget a gateway whose link ended: its watches go; its mutations under way complete unheard."""
         if self._gateways.pop(gateway, None) is not None:
-            self._reactor.remove_gateway(gateway, self._clock.now_ns())
+            self._reactor.remove_gateway(gateway, _now_ns())
 
     def gateway_message(self, gateway: int, message: Message) -> None:
         match message:
             case frames.CallRequest():
                 self.request(_GatewayCaller(self._gateways[gateway], message.call), message)
             case frames.Watch():
-                self._reactor.watch(gateway, message, self._clock.now_ns())
+                self._reactor.watch(gateway, message, _now_ns())
             case frames.Unwatch():
-                self._reactor.unwatch(gateway, message.watch, self._clock.now_ns())
+                self._reactor.unwatch(gateway, message.watch, _now_ns())
             case frames.Cancel():
                 # Executions are short and cannot be taken back from a runner's queue; the answer is dropped there.
                 pass
@@ -304,7 +304,7 @@ class Application:
             call = msgspec.structs.replace(call, at=at)
         else:
             cached = self._reactor.cached(
-                request.path, request.args, request.identity, internal=request.internal, now_ns=self._clock.now_ns()
+                request.path, request.args, request.identity, internal=request.internal, now_ns=_now_ns()
             )
             if cached is not None and request.kind in ("query", "any"):
                 self._call_ended()
@@ -438,7 +438,7 @@ class Application:
             self._seq, self._ts = block.seq, block.ts
             self._recent_seq.append(block.seq)
             self._recent_ts.append(block.ts)
-            self._reactor.block_applied(block, self._clock.now_ns())
+            self._reactor.block_applied(block, _now_ns())
             self._send_reactor_messages()
             self._answer_early()
         for call, ts in block.committed:
@@ -460,7 +460,7 @@ class Application:
     # --- rounds -------------------------------------------------------------------------------------------------------
 
     def watched_finished(self, execution: RoundExecution, outcome: frames.Outcome) -> None:
-        self._reactor.execution_finished(execution, outcome, self._clock.now_ns())
+        self._reactor.execution_finished(execution, outcome, _now_ns())
 
     def watched_failed(self, execution: RoundExecution, error: frames.ExecutionError) -> None:
         """Retry what the server is to blame for; show what the function is to blame for, until other code is deployed.
@@ -468,7 +468,7 @@ class Application:
         What a function read that was killed is not known, so no write can be known to cure it.
         """
         if error.system:
-            self._reactor.execution_failed(execution, self._clock.now_ns())
+            self._reactor.execution_failed(execution, _now_ns())
             return
         outcome = frames.Outcome(
             call=0,
@@ -490,7 +490,7 @@ class Application:
         self.watched_finished(execution, outcome)
 
     def _start_rounds(self) -> None:
-        for execution in self._reactor.start_round(self._clock.now_ns()):
+        for execution in self._reactor.start_round(_now_ns()):
             call = execution.to_call(self.next_call())
             source = call.path if call.path in self._functions else ""
             self._pool.submit(_WatchedExecution(self, execution, call, source, self._limits.query_seconds_max))
@@ -503,7 +503,7 @@ class Application:
 
     def tick(self) -> None:
         """Do what only the passing of time makes due: retries, and entries nobody has asked for any more."""
-        self._reactor.expire(self._clock.now_ns())
+        self._reactor.expire(_now_ns())
         self._lane.expire()
         self._forget_positions()
         self.pump()
@@ -518,6 +518,11 @@ class Application:
         self._committer.flush()
         for link in self._gateways.values():
             link.flush()
+
+
+def _now_ns() -> int:
+    """Return the time by which the reactor waits and retries: one that nobody sets back."""
+    return int(trio.current_time() * 1e9)
 
 
 def _slow_disk_error(bytes_max: int) -> frames.ExecutionError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
 from rtdb.testing.simulation import Behaviour, Delay, Plant, World, simulate
 from tests.simulation.ledger_model import check_requests, encoded
@@ -78,3 +79,26 @@ class SoonerToldThanDone(Plant):
 def test_an_acknowledgement_that_comes_before_the_disk_is_noticed() -> None:
     with pytest.raises(AssertionError, match=r"acknowledged and is not there|seen what is not there"):
         simulate(1, LEDGER, kill_when_acknowledged, behaviour=Behaviour(fsync=Delay(5.0)), plant=SoonerToldThanDone())
+
+
+def test_a_clock_that_is_set_back_holds_up_no_query() -> None:
+    """The pause between two rounds was measured by the wall clock: set back by an hour while a slow query ran, nothing
+    else was executed again until that had ended, and what had failed was tried again an hour later.
+    """
+
+    async def scenario(world: World) -> None:
+        slow, quick = world.add_client(), world.add_client()
+        slow.subscribe("bank:total_slowly", b"{}")
+        count = quick.subscribe("bank:count", encoded({"name": "red"}))
+        await world.wait_until_quiet()
+        slow.mutate("bank:transfer", encoded({"source": "ann", "target": "bob", "amount": 1}))
+        await world.until(lambda: world.server is not None and world.server.rounds_open > 0)
+        world.clock.step(-3600)
+        quick.mutate(*INCREMENT)
+        with trio.fail_after(1):
+            await world.until(lambda: quick.shows(count) == b"1.0")
+        assert world.server is not None
+        assert world.server.rounds_open > 0, "the slow query is still running"
+        await world.settle()
+
+    simulate(2, LEDGER, scenario, behaviour=Behaviour(executions={"bank:total_slowly": Delay(30.0)}))

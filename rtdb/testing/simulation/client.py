@@ -107,6 +107,11 @@ class SimulatedClient:
         self._send()
         return number
 
+    def shows(self, query_id: int) -> bytes | None:
+        """Return the value on the screen."""
+        outcome = self.core.outcome(query_id)
+        return None if outcome is None else outcome.value
+
     def is_finished(self, number: int) -> bool:
         """Whether a mutation's promise has resolved."""
         return self.requests[number].outcome is not None

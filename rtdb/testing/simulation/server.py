@@ -150,6 +150,11 @@ class SimulatedServer:
         self._nursery.cancel_scope.cancel()
 
     @property
+    def rounds_open(self) -> int:
+        """Rounds of re-executions that are not over."""
+        return self.application.reactor_statistics.rounds_open
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way inside."""
         statistics = self.application.reactor_statistics
