@@ -116,6 +116,11 @@ class Committer:
         return self._registry
 
     @property
+    def covers_from(self) -> int:
+        """The oldest begin position that a transaction with reads may have."""
+        return self._write_log.covers_from
+
+    @property
     def environment(self) -> Environment:
         return self._environment
 

@@ -3,7 +3,8 @@
 The model is a dictionary. A transaction notes what it read at its begin position (in the lane: plus what its
 predecessors in the epoch wrote). When the committer accepts it, the same reads on the model, which has so far executed
 exactly the accepted transactions in timestamp order, must give the same: then the committed history equals that serial
-one. When the committer refuses it, somebody must have changed what it read.
+one. When the committer refuses it, somebody must have changed what it read, or it began before what the write log still
+covers, which is made to forget as soon as it can.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -24,6 +26,7 @@ from rtdb.storage.check import check_environment
 from rtdb.storage.documents import read_document
 from rtdb.storage.local_log import LocalLog
 from rtdb.storage.meta import START
+from rtdb.transaction import group_commit, write_log
 from tests.transaction.workbench import MESSAGES, Workbench, delete, internal_id, put, read_author, read_id
 
 NUMBERS = range(1, 4)
@@ -98,7 +101,6 @@ class TransactionsMachine(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.directory = TemporaryDirectory()
-        # Tiny limits, so that the write log forgets while the machine runs.
         self.limits = Limits(write_log_bytes_max=1)
         self.bench = Workbench(Path(self.directory.name), self.limits)
         start: State = {1: ("ann", 0), 2: ("bob", 0)}
@@ -154,6 +156,7 @@ class TransactionsMachine(RuleBasedStateMachine):
         order = self.queue
         self.queue = []
         before = self.bench.seq
+        covered = self.bench.committer.covers_from
         applied = self.bench.commit(*(one.commit for one in order))
         timestamps = dict(applied.committed)
         losses = {loss.call: loss for loss in applied.losses}
@@ -167,6 +170,9 @@ class TransactionsMachine(RuleBasedStateMachine):
                 serial = self._check_accepted(one, serial, timestamps[one.commit.call], before + 1)
             elif loss.reason == "lane":
                 assert epoch_failed, "only what follows a loss of its epoch is lost with it"
+            elif loss.reason == "too_old":
+                assert one.commit.begin < covered, "the write log covers it"
+                epoch_failed |= one.commit.lane > 0
             else:
                 assert self._is_justified(one), "nobody had changed what it read"
                 epoch_failed |= one.commit.lane > 0
@@ -230,5 +236,13 @@ class TransactionsMachine(RuleBasedStateMachine):
         assert all(later.header.previous_chain == earlier.chain for earlier, later in pairwise(blocks))
 
 
-TestTransactions = TransactionsMachine.TestCase
-TestTransactions.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TransactionsMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+
+
+class TestTransactions(TransactionsMachine.TestCase):  # type: ignore[misc, valid-type]  # made by Hypothesis
+    """The machine, with a write log of small segments that is trimmed at every other block."""
+
+    @pytest.fixture(autouse=True)
+    def _forgetful(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(write_log, "SEGMENT_KEYS_MAX", 4)
+        monkeypatch.setattr(group_commit, "TRIM_INTERVAL_BLOCKS", 2)
