@@ -131,6 +131,7 @@ class _Execution:
     def outcome(self, result: bytes | None, error: ExecutionError | None) -> Outcome:
         """Return what the execution amounts to. One that failed has read, but not written."""
         invocation = self._invocation
+        self._transaction.end()
         reads: list[ReadRange] = self._transaction.reads()
         writes: list[Write] = self._transaction.writes() if error is None and self._replayed_ts is None else []
         return Outcome(

@@ -107,6 +107,7 @@ class Transaction:
         self._usage = Usage(limits)
         self._near_limits: dict[str, tuple[bytes, list[str]]] = {}
         """By id, what was written near a limit of documents, and what is to be said of it."""
+        self._ended = False
 
     # --- outcome ------------------------------------------------------------------------------------------------------
 
@@ -125,6 +126,10 @@ class Transaction:
             if self._writes.get(*decode_id(id)) is data:  # and not changed since, or undone
                 sentences += said
         return sentences
+
+    def end(self) -> None:
+        """Refuse everything from now on: what has been read and written is decided."""
+        self._ended = True
 
     def savepoint(self) -> Savepoint:
         """Return the present state of all writes, for :meth:`roll_back`."""
@@ -355,6 +360,8 @@ class Transaction:
     # --- looking up ---------------------------------------------------------------------------------------------------
 
     def _find_table(self, name: str) -> TableDefinition | None:
+        if self._ended:
+            raise _ended()
         self._reads.add_point(NAMES_INDEX, table_name_key(name))
         return self._registry.table(name)
 
@@ -381,6 +388,8 @@ class Transaction:
         self, id: str, table: str | None, verb: Verb, *, system: bool = False
     ) -> tuple[int, bytes, TableDefinition | None]:
         """Return where an id points to; the definition is None when no table that may be seen has its number."""
+        if self._ended:
+            raise _ended()
         if not isinstance(id, str):
             raise DeveloperError(
                 f"Invalid argument `id` for `db.{verb}`, expected string but got '{type(id).__name__}': {id!r}",
@@ -517,6 +526,14 @@ def _check_reader(table: str, method: Literal["query", "normalizeId"], *, system
             else f"System tables can only be accessed from db.system.{method}().",
             code="SystemTableError",
         )
+
+
+def _ended() -> DeveloperError:
+    return DeveloperError(
+        "This `ctx` belongs to a call that has ended, so nothing it reads or writes would count. Use the one that the "
+        "function is called with, and do not keep it.",
+        code="ContextEnded",
+    )
 
 
 def _not_counted(data_bytes: int) -> None:

@@ -239,6 +239,30 @@ def test_results_that_are_no_values_are_refused_clearly(bench: MakeBench, expres
     assert message in app.error("m:f").message
 
 
+def test_the_context_of_an_ended_call_is_of_no_use(bench: MakeBench) -> None:
+    """What it wrote would be lost without a word."""
+    app = bench(
+        m="""
+        kept = []
+
+        @mutation
+        def keep(ctx): kept.append(ctx)
+
+        @mutation
+        def insert(ctx): return kept[0].db.insert("items", {})
+
+        @query
+        def get(ctx): return kept[0].db.get("j5700000000000000000000000001qv0")
+
+        @query
+        def scan(ctx): return kept[0].db.query("items").collect()
+        """
+    )
+    app.run("m:keep")
+    for path in ("m:insert", "m:get", "m:scan"):
+        assert app.error(path).code == "ContextEnded"
+
+
 def test_system_tables_are_read_through_their_own_reader(bench: MakeBench) -> None:
     app = bench(
         m="""
