@@ -151,11 +151,14 @@ class FunctionCalls:
             returned = handler(context, **arguments)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt: it is the app's code that raised them
             if is_ours(error):
+                self._transaction.fail(error)
                 raise
             raise CallFailed(report_exception(error, self._app.root, self._limits)) from None
         finally:
             sys.stdout = stdout
             capture.finish()
+        if self._transaction.failure is not None:
+            raise self._transaction.failure
         return returned
 
     def _encode_result(self, path: FunctionPath, returned: Any) -> tuple[Any, bytes]:

@@ -28,7 +28,7 @@ from blake3 import blake3
 from rtdb.config import Limits
 from rtdb.errors import LimitError
 from rtdb.transaction.cursor import Position
-from rtdb.transaction.query import Document, Operator, Stage, run_stages
+from rtdb.transaction.query import Document, Operator, ScanStopped, Stage, run_stages
 from rtdb.transaction.read_set import ScanRead
 from rtdb.transaction.snapshot import ScanRow
 from rtdb.values.ordering import encode_key, prefix_stop
@@ -76,10 +76,6 @@ def restrict(
     return start, max(start, stop)
 
 
-class _Stopped(Exception):
-    """A limit of the page is reached and there may be more rows."""
-
-
 def read_page(
     rows: Iterator[ScanRow],
     read: ScanRead,
@@ -111,7 +107,7 @@ def read_page(
             yield row
             full = len(keys) >= size.rows_read_max or scanned_bytes >= size.bytes_read_max
             if full and read.has_rest:
-                raise _Stopped
+                raise ScanStopped
 
     documents: list[Document] = []
     stopped = False
@@ -120,7 +116,7 @@ def read_page(
             documents.append(document)
             if len(documents) == size.rows:
                 break
-    except _Stopped:
+    except ScanStopped:
         stopped = True
     except LimitError as error:
         if error.code not in ("TooManyDocumentsRead", "TooManyBytesRead") or not keys:

@@ -13,18 +13,23 @@ from typing import Any, Literal
 
 import msgspec
 
+from rtdb.errors import DeveloperError
 from rtdb.index.definition import IndexDefinition
 from rtdb.transaction.filter_expression import Filter, compile_filter
 from rtdb.transaction.read_set import ScanRead
 from rtdb.transaction.snapshot import ScanRow
 from rtdb.values.json_codec import decode_canonical
 
-__all__ = ["Document", "Operator", "PreparedQuery", "Stage", "compile_operators", "run_stages"]
+__all__ = ["Document", "Operator", "PreparedQuery", "ScanStopped", "Stage", "compile_operators", "run_stages"]
 
 Document = dict[str, Any]
 Operator = tuple[Literal["filter"], dict[str, Any]] | tuple[Literal["limit"], int]
 Stage = Filter | int
 """A compiled operator: a predicate, or the number of rows that may pass here."""
+
+
+class ScanStopped(Exception):
+    """Raised by a source of rows that ends before its range does."""
 
 
 class PreparedQuery(msgspec.Struct, frozen=True):
@@ -53,20 +58,26 @@ def run_stages(
     remaining = [stage if type(stage) is int else -1 for stage in stages]
     if 0 in remaining:
         return
-    for row in rows:
-        read.last_key = row.key
-        data = row.document.data
-        count_row(len(data))
-        document: Document = decode_canonical(data)  # type: ignore[assignment]  # documents are objects
-        finished = False
-        for position, stage in enumerate(stages):
-            if type(stage) is int:
-                remaining[position] -= 1
-                finished = finished or remaining[position] == 0
-            elif not stage(document):  # type: ignore[operator]
-                break
-        else:
-            yield document
-        if finished:
-            return
+    try:
+        for row in rows:
+            read.last_key = row.key
+            data = row.document.data
+            count_row(len(data))
+            document: Document = decode_canonical(data)  # type: ignore[assignment]  # documents are objects
+            finished = False
+            for position, stage in enumerate(stages):
+                if type(stage) is int:
+                    remaining[position] -= 1
+                    finished = finished or remaining[position] == 0
+                elif not stage(document):  # type: ignore[operator]
+                    break
+            else:
+                yield document
+            if finished:
+                return
+    except (DeveloperError, ScanStopped, RecursionError, MemoryError):
+        raise  # the app's doing, or the reader's
+    except Exception as error:
+        read.failure = error
+        raise
     read.exhausted = True

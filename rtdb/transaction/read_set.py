@@ -33,7 +33,7 @@ ADVICE = (
 class ScanRead:
     """The part of ``[start, stop)`` of one index that a scan has consumed so far."""
 
-    __slots__ = ("_start", "_stop", "descending", "exhausted", "index", "last_key")
+    __slots__ = ("_start", "_stop", "descending", "exhausted", "failure", "index", "last_key")
 
     def __init__(self, index: int, start: bytes, stop: bytes, descending: bool) -> None:
         self.index = index
@@ -44,6 +44,8 @@ class ScanRead:
         """Set by the scan at every row it consumes."""
         self.exhausted = False
         """Set by the scan when the range holds no further row."""
+        self.failure: Exception | None = None
+        """Set by the scan when the server failed to read: whatever the app makes of it, its call cannot succeed."""
 
     @property
     def has_rest(self) -> bool:
@@ -104,6 +106,10 @@ class ReadSet:
             if read is not None:
                 merged.add(read.index, read.start, read.stop)
         return merged.ranges()
+
+    def failure(self) -> Exception | None:
+        """Return what made a scan fail through no fault of the app."""
+        return next((scan.failure for scan in self._scans if scan.failure is not None), None)
 
     def near_limits(self) -> list[str]:
         """Return the warning of a read set that is nearly full."""

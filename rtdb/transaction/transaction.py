@@ -108,6 +108,7 @@ class Transaction:
         self._near_limits: dict[str, tuple[bytes, list[str]]] = {}
         """By id, what was written near a limit of documents, and what is to be said of it."""
         self._ended = False
+        self._failure: BaseException | None = None
 
     # --- outcome ------------------------------------------------------------------------------------------------------
 
@@ -126,6 +127,18 @@ class Transaction:
             if self._writes.get(*decode_id(id)) is data:  # and not changed since, or undone
                 sentences += said
         return sentences
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The failure of the server, if there was one, that makes everything read and written worthless.
+
+        The app has seen it as an exception and may have caught it: its call must fail nevertheless.
+        """
+        return self._failure or self._reads.failure()
+
+    def fail(self, error: BaseException) -> None:
+        """Note a failure of the server."""
+        self._failure = error
 
     def end(self) -> None:
         """Refuse everything from now on: what has been read and written is decided."""
@@ -424,7 +437,11 @@ class Transaction:
         self._reads.add_point(index_number(number, BY_ID), encode_key(id))
         data = self._writes.get(number, internal)
         if isinstance(data, Untouched):
-            stored = self._snapshot.get(number, internal)
+            try:
+                stored = self._snapshot.get(number, internal)
+            except Exception as error:
+                self.fail(error)
+                raise
             data = None if stored is None else stored.data
         if data is not None:
             self._usage.count_read(len(data))

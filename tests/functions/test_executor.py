@@ -10,6 +10,7 @@ from rtdb.config import Limits
 from rtdb.index.index_range import prefix_range
 from rtdb.link.frames import SessionRequest
 from rtdb.storage.documents import delete_document
+from rtdb.storage.keys import document_key
 from rtdb.storage.system_tables import (
     DEPLOYMENT_INDEX,
     DEPLOYMENT_KEY,
@@ -17,6 +18,7 @@ from rtdb.storage.system_tables import (
     session_request_id,
 )
 from rtdb.transaction.snapshot import Snapshot
+from rtdb.values.document_id import encode_id
 from tests.functions.conftest import MakeBench
 
 DEPLOYMENT_READ = prefix_range(DEPLOYMENT_INDEX, DEPLOYMENT_KEY)
@@ -617,3 +619,41 @@ def test_a_request_whose_distant_predecessor_was_an_action_deletes_nothing(bench
     app.run("m:look", session=SessionRequest("s1", 0))
     outcome = app.execute("m:look", session=SessionRequest("s1", 3))
     assert [write.value is None for write in outcome.writes] == [False]
+
+
+@pytest.mark.parametrize("way", ["read", "nested", "point"])
+def test_a_failure_of_the_server_cannot_be_caught(bench: MakeBench, way: str) -> None:
+    """What a function does after it has caught one is built on nothing: it must not be committed."""
+    app = bench(
+        m="""
+        @mutation
+        def add(ctx): return ctx.db.insert("items", {})
+
+        @mutation
+        def read(ctx): return ctx.db.query("items").collect()
+
+        @mutation
+        def carry_on(ctx, way, id):
+            try:
+                if way == "read":
+                    ctx.db.query("items").collect()
+                elif way == "nested":
+                    ctx.run_mutation("m:read")
+                else:
+                    ctx.db.get(id)
+            except Exception:
+                ctx.db.insert("items", {})
+            return "all is well"
+        """
+    )
+    outcome = app.execute("m:add")
+    app.commit(outcome)
+    write = outcome.writes[-1]
+    with app.committer.environment.write() as txn:
+        if way == "point":
+            txn.put(txn.documents, document_key(write.table, write.id), b"damaged")
+        else:
+            delete_document(txn, write.table, write.id)
+    with capture_logs():
+        error = app.error("m:carry_on", {"way": way, "id": encode_id(write.table, write.id)})
+    assert error.system == 500
