@@ -9,7 +9,7 @@ cursor.
 Erasure is for an index whose drop is older than every position that can still be read (``undo_seconds``): a read that
 goes back before the drop still uses its entries.
 
-It does not decide when to run or when the index is ready; a block does that.
+It does not decide when to run or when the index is complete; a block does that.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def backfill_chunk(txn: WriteTransaction, definition: IndexDefinition, *, docume
 
 
 def is_backfilled(txn: ReadTransaction, definition: IndexDefinition) -> bool:
-    """Whether a backfilling index covers all documents, so that a block may mark it ready."""
+    """Whether a backfilling index covers all documents, so that a block may mark it backfilled."""
     return read_backfill_cursor(txn, definition.number) == _DONE
 
 

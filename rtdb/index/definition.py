@@ -1,9 +1,14 @@
 """Tables and indexes as the rest of the server knows them: plain descriptions, no access.
 
 An index orders the documents of one table by its fields, then ``_creationTime``, then ``_id``; `by_id` by
-``_id`` alone. The life of a declared index: ``backfilling`` (maintained, not read) → ``ready`` → ``dropped``
-(neither; its entries are being erased) → gone. Under one name a table may have a ready index and, beside it,
-its backfilling successor.
+``_id`` alone. The life of a declared index::
+
+    backfilling   maintained, not read; entries of older documents are being added
+    backfilled    maintained and complete, not read: it waits for the deploy that it was built for
+    ready         maintained and read
+    dropped       neither; its entries are being erased, then it is gone
+
+Under one name a table may have a ready index and, beside it, its successor in one of the first two states.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from rtdb.storage.keys import BY_CREATION_TIME, BY_ID, INDEXES_PER_TABLE, index_
 
 __all__ = ["IndexDefinition", "IndexState", "TableDefinition", "by_creation_time", "by_id"]
 
-IndexState = Literal["ready", "backfilling", "dropped"]
+IndexState = Literal["backfilling", "backfilled", "ready", "dropped"]
 
 
 class IndexDefinition(msgspec.Struct, frozen=True):
@@ -48,7 +53,7 @@ class TableDefinition(msgspec.Struct, frozen=True):
     number: int
     name: str
     indexes: dict[str, IndexDefinition]
-    """By name, what a query finds: the ready index, or the backfilling one when there is no other."""
+    """By name, what a query finds: the ready index, or the one being built when there is no other."""
     stored: tuple[IndexDefinition, ...]
     """Every index that each write must maintain entries of, in order of number: all but `by_id` and dropped ones."""
     by_id: IndexDefinition

@@ -88,7 +88,7 @@ class Registry:
             yield self._by_number[number]
 
     def index(self, table_name: str, name: str) -> IndexDefinition | None:
-        """Return the index that a query of ``table.name`` would use; its state may still be ``backfilling``."""
+        """Return the index that a query of ``table.name`` would use; it may still be being built."""
         table = self._by_name.get(table_name)
         return None if table is None else table.indexes.get(name)
 

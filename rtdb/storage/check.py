@@ -4,7 +4,7 @@ It reads one snapshot, so it may run beside a live server. What must hold:
 
 * every document is what was stored, under the id it says it has, in a table that exists;
 * every entry of an index belongs to one document and has its key, and every document has its entry in
-  `by_creation_time` and in every ready index (in a backfilling one it may be missing);
+  `by_creation_time` and in every complete index (in a backfilling one it may be missing);
 * per table, the count is the number of documents;
 * the log is unbroken from its first kept block to the applied position, and the documents are what it says
   was written;
@@ -371,7 +371,7 @@ class _Walker:
         key, value = index_entry(index.number, full_key(index, fields), internal)
         if self._txn.get(self._txn.indexes, key) == value:
             self._entries_of_documents[index.number] += 1
-        elif index.state == "ready":
+        elif index.state != "backfilling":
             self._problem(f"{name} has no entry in index {index.name}.")
 
     def _check_entries(self) -> None:

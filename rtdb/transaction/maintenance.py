@@ -4,7 +4,7 @@ Every step is small (a few milliseconds) and leaves the database consistent; whe
 a restart goes on from there. What changes documents is a transaction like any other, with a block and an answer to the
 hub; what does not (entries of an index nobody reads yet, or any more) is a write transaction of its own.
 
-    backfilling ──(entries of all documents added)──▶ ready; a predecessor of that name becomes dropped
+    backfilling ──(entries of all documents added)──▶ backfilled; the deploy it is for makes it ready
     dropped     ──(no position before the drop can be read, entries erased)──▶ its document is deleted
 """
 
@@ -16,7 +16,7 @@ from rtdb.clock import Clock
 from rtdb.config import Limits
 from rtdb.errors import WriteFailedError
 from rtdb.index.backfill import backfill_chunk, erase_chunk
-from rtdb.index.definition import IndexDefinition
+from rtdb.index.definition import IndexDefinition, IndexState
 from rtdb.index.scan import scan
 from rtdb.link.frames import BlockApplied, Commit, Write
 from rtdb.storage.documents import read_document
@@ -98,12 +98,9 @@ class Maintenance:
         with self._committer.writing() as txn:
             if not backfill_chunk(txn, definition, documents_max=CHUNK_DOCUMENTS):
                 return None
-            writes = [self._write_state(txn, definition, "ready")]
             delete_backfill_cursor(txn, definition.number)
-            for other in self._committer.registry.indexes_in_state("ready"):
-                if other.table == definition.table and other.name == definition.name:
-                    writes.append(self._write_state(txn, other, "dropped"))
-            return self._committer.decide(txn, [self._transaction("_system/indexReady", writes)])
+            write = self._write_state(txn, definition, "backfilled")
+            return self._committer.decide(txn, [self._transaction("_system/indexBackfilled", [write])])
 
     def _erase(self, definition: IndexDefinition) -> BlockApplied | None:
         internal = self._committer.registry.index_document(definition.number)
@@ -146,7 +143,7 @@ class Maintenance:
                 break
         return writes
 
-    def _write_state(self, txn: ReadTransaction, definition: IndexDefinition, state: str) -> Write:
+    def _write_state(self, txn: ReadTransaction, definition: IndexDefinition, state: IndexState) -> Write:
         internal = self._committer.registry.index_document(definition.number)
         assert internal is not None
         document = read_document(txn, INDEXES_TABLE, internal)

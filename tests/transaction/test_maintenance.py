@@ -58,6 +58,13 @@ def work(maintenance: Maintenance) -> list[BlockApplied]:
     raise AssertionError("maintenance does not end")
 
 
+def in_use(bench: Workbench) -> int:
+    """The number of the index that queries find as `by_author`."""
+    definition = bench.committer.registry.index("messages", "by_author")
+    assert definition is not None
+    return definition.number
+
+
 def entries(bench: Workbench, index: int) -> int:
     definition = bench.committer.registry.index_by_number(index)
     assert definition is not None
@@ -65,7 +72,7 @@ def entries(bench: Workbench, index: int) -> int:
         return sum(1 for _ in scan(txn, definition, b"", b"\xff", descending=False))
 
 
-def test_backfilled_index_becomes_ready_in_a_block_of_its_own(bench: Workbench) -> None:
+def test_an_index_is_marked_as_backfilled_in_a_block_of_its_own(bench: Workbench) -> None:
     bench.commit(bench.transaction(*(put(number, text=f"t{number}") for number in range(10))))
     bench.commit(bench.transaction(write_index("messages", "by_text", BY_TEXT, ["text"], "backfilling")))
     (block,) = work(new_maintenance(bench))
@@ -73,7 +80,7 @@ def test_backfilled_index_becomes_ready_in_a_block_of_its_own(bench: Workbench) 
     assert block.committed == []
     definition = bench.committer.registry.index("messages", "by_text")
     assert definition is not None
-    assert definition.state == "ready"
+    assert definition.state == "backfilled"
     assert entries(bench, BY_TEXT) == 10
 
 
@@ -91,14 +98,20 @@ def test_backfill_goes_on_after_a_restart_and_meets_writes_on_its_way(tmp_path: 
     bench.close()
 
 
-def test_changed_index_replaces_its_predecessor_of_the_same_name(bench: Workbench) -> None:
+def test_changed_index_is_built_beside_its_predecessor_which_is_erased_once_it_is_dropped(bench: Workbench) -> None:
     bench.commit(bench.transaction(*(put(number, author="ann") for number in range(5))))
     bench.commit(bench.transaction(write_index("messages", "by_author", BY_TEXT, ["author", "text"], "backfilling")))
     maintenance = new_maintenance(bench)
     work(maintenance)
-    current = bench.committer.registry.index("messages", "by_author")
-    assert current is not None
-    assert current.number == BY_TEXT
+    assert (in_use(bench), entries(bench, BY_TEXT)) == (BY_AUTHOR, 5)
+    bench.commit(
+        bench.transaction(
+            write_index("messages", "by_author", BY_AUTHOR, ["author"], "dropped"),
+            write_index("messages", "by_author", BY_TEXT, ["author", "text"], "ready"),
+        )
+    )
+    work(maintenance)
+    assert in_use(bench) == BY_TEXT
     # Reads may still go back to before the drop.
     assert entries(bench, BY_AUTHOR) == 5
     bench.clock.now += 2 * int(bench.config.limits.undo_seconds * 1e9)
