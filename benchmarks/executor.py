@@ -22,7 +22,6 @@ from rtdb.config import Config, Limits
 from rtdb.functions.app_loader import load_app
 from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
-from rtdb.functions.system_functions import push_arguments
 from rtdb.link.frames import Call, Commit, Outcome
 from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.group_commit import open_committer
@@ -46,17 +45,18 @@ class Bench:
         self.cursors = CursorCodec(bytes(16), "bench")
         self.cache = SnapshotCache()
 
-    def call(self, path: str, args: Any, *, encoded: bytes | None = None) -> Outcome:
+    def call(self, path: str, args: Any) -> Outcome:
         call = Call(
             call=1,
             kind="any",
             path=path,
-            args=encode(args) if encoded is None else encoded,
+            args=encode(args),
             identity=None,
             internal=True,
             at=None,
             session=None,
             journal=None,
+            by_server=True,
         )
         with Snapshot(self.committer.environment, self.cache) as snapshot:
             return execute(
@@ -69,8 +69,8 @@ class Bench:
                 cursors=self.cursors,
             )
 
-    def commit(self, path: str, args: Any, *, encoded: bytes | None = None) -> Any:
-        outcome = self.call(path, args, encoded=encoded)
+    def commit(self, path: str, args: Any) -> Any:
+        outcome = self.call(path, args)
         assert outcome.result is not None, outcome.error
         self.committer.commit([Commit(1, outcome.seq, 0, 0, path, outcome.reads, outcome.writes)])
         return decode(outcome.result)
@@ -83,8 +83,9 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory))
-        description = encode_description(bench.app.description)
-        bench.commit("_system/deployments:push", None, encoded=push_arguments("bench", description))
+        deploy = {"bundle": "bench", "description": encode_description(bench.app.description).decode(), "since": 0}
+        for step in ("prepare", "push"):
+            bench.commit(f"_system/deployments:{step}", deploy)
         ids = bench.commit("transfer:create", {"first": 0, "count": 1000, "balance": 1000})
         for number in range(CHANNELS * MESSAGES_EACH):
             bench.commit("messages:send", {"channel": f"channel{number % CHANNELS}", "body": "b" * 80})

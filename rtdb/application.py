@@ -86,6 +86,10 @@ class _QueryExecution(Execution):
         self._caller = caller
 
     def finished(self, outcome: frames.Outcome) -> None:
+        if outcome.kind == "mutation":
+            # Other code has been deployed since this was taken for a query: what it wrote is to be committed.
+            self._application.turned_out_as_mutation(self._caller, self.call, self.source, outcome)
+            return
         self._application.answer(self._caller, outcome, outcome.ts)
 
     def failed(self, error: frames.ExecutionError) -> None:
@@ -262,8 +266,8 @@ class Application:
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
-    def request(self, caller: Caller, request: frames.CallRequest) -> None:
-        """Run a function for a caller, who is answered exactly once."""
+    def request(self, caller: Caller, request: frames.CallRequest, *, by_server: bool = False) -> None:
+        """Run a function for a caller, who is answered exactly once. ``by_server``: it is the hub itself."""
         if self._calls >= self._limits.calls_max or self.draining:
             self._refuse(caller)
             return
@@ -280,6 +284,7 @@ class Application:
             at=None,
             session=request.session,
             journal=None,
+            by_server=by_server,
         )
         is_mutation = request.kind == "mutation" or (request.kind == "any" and kind == "mutation")
         if is_mutation or request.path.startswith("_system/"):
@@ -412,6 +417,11 @@ class Application:
             else:
                 self._committing[commit.call] = mutation
                 self._committer.queue(commit)
+
+    def turned_out_as_mutation(self, caller: Caller, call: frames.Call, source: str, outcome: frames.Outcome) -> None:
+        """Go on with a mutation whose first attempt was made as if it were a query."""
+        deadline = trio.current_time() + self._limits.mutation_seconds_max
+        self.mutation_executed(_Mutation(self, caller, call, source or call.path, deadline), outcome)
 
     def _release_held(self) -> None:
         while self._held and not self._lane.holding:

@@ -48,8 +48,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     error_message_bytes_max: int = 64 * KIB
     error_frames_max: int = 32
     """Innermost frames kept in an error; a runaway recursion has a thousand equal ones."""
-    schema_check_documents_max: int = 1_000_000
-    """Documents one deploy checks against a changed schema: some seconds, within the deadline of a mutation."""
+
+    # Deploys (data-model §8.4).
+    bundle_files_max: int = 4096
+    bundle_bytes_max: int = 32 * MIB
+    """Source of all modules of an app together."""
+    bundle_archive_bytes_max: int = 16 * MIB
+    """A packed bundle on its way to the server: refused before it is unpacked."""
 
     # Definitions (data-model §8.4).
     tables_max: int = 10_000

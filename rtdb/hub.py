@@ -23,17 +23,18 @@ from contextlib import contextmanager
 import structlog
 import trio
 
-from rtdb.application import Application, Caller
+from rtdb.application import Application
 from rtdb.auth.derived_key import CURSOR_LABEL, derive_key
 from rtdb.auth.instance_secret import load_instance_secret
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, decode_config, encode_config
+from rtdb.deployer import Deployer, DeployRefused, serve_deploy
 from rtdb.errors import RtdbError
-from rtdb.functions.bundle import Bundle, store_bundle
+from rtdb.functions.bundle import EMPTY, Bundle, read_bundle
+from rtdb.functions.bundle_store import BundleStore
 from rtdb.functions.description import decode_description
 from rtdb.functions.runner_handle import process_runners
 from rtdb.functions.runner_pool import RunnerPool
-from rtdb.functions.system_functions import push_arguments
 from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.link import LinkClosed, Message, SocketLink
@@ -57,19 +58,6 @@ class HubFailure(Exception):
         self.code = code
 
 
-class _SystemCaller:
-    """Waits for a call the hub makes itself (a deploy)."""
-
-    def __init__(self) -> None:
-        self.done = trio.Event()
-        self.result: bytes | None = None
-        self.error: frames.ExecutionError | None = None
-
-    def answer(self, result: bytes | None, error: frames.ExecutionError | None, log_lines: list[str], ts: int) -> None:
-        self.result, self.error = result, error
-        self.done.set()
-
-
 class Hub:
     """One server's centre. ``run`` returns when it has been drained; raises HubFailure when it cannot go on."""
 
@@ -85,7 +73,12 @@ class Hub:
         self._gateways_ready = 0
         self._all_ready = trio.Event()
         self._all_ended = trio.Event()
-        self._bundle: Bundle
+        self._bundles = BundleStore(config.data_dir)
+        self._deployer: Deployer
+        self._deploys: dict[tuple[int, int], trio.CancelScope] = {}
+        """Deploys that clients wait for, by gateway and the gateway's number."""
+        self._first_blocks: list[Message] = []
+        """Of the committer's own, when it had something to do before anybody asked it to."""
         self._committer_link: SocketLink
         self._committer: Child
         self._application: Application
@@ -94,18 +87,22 @@ class Hub:
     async def run(self) -> None:
         config = self._config
         self._secret = load_instance_secret(config.data_dir, SystemRandom())
-        self._bundle = store_bundle(config.functions, config.data_dir)
+        given = None if config.functions is None else read_bundle(config.functions, config.limits)
         self._committer = start_child("rtdb.transaction.committer")
         self._committer_link = SocketLink(self._committer.socket, config.limits.frame_bytes_max)
         try:
             async with trio.open_nursery() as nursery:
-                await self._start_committer(nursery)
-                with _start_deadline("the app was not loaded and deployed"):
-                    await self._start_runners(nursery)
-                    await self._deploy()
-                for number, listener in enumerate(self._listeners):
-                    nursery.start_soon(self._keep_gateway, number, listener)
+                opened = await self._start_committer(nursery)
+                with _start_deadline("the app was not loaded"):
+                    running = await self._start_runners(nursery, opened, given or EMPTY)
                 nursery.start_soon(self._tick)
+                if running == opened.bundle:
+                    # What was deployed last serves until what is to be deployed now is ready.
+                    self._start_gateways(nursery)
+                if given is not None or not opened.bundle:
+                    await self._deploy(given or EMPTY)
+                if running != opened.bundle:
+                    self._start_gateways(nursery)
                 with _start_deadline("a gateway did not come up"):
                     await self._all_ready.wait()
                 calm_collector()
@@ -121,37 +118,44 @@ class Hub:
 
     # --- start --------------------------------------------------------------------------------------------------------
 
-    async def _start_committer(self, nursery: trio.Nursery) -> None:
+    async def _start_committer(self, nursery: trio.Nursery) -> frames.CommitterReady:
+        """Wait for the committer to open the database."""
         link = self._committer_link
         link.queue(frames.CommitterStart(config=encode_config(self._config)))
         link.flush()
         try:
-            ready, *following = await link.receive()
+            ready, *self._first_blocks = await link.receive()
         except LinkClosed:
             # It has said why on standard error; a directory that cannot be used is not cured by starting again.
             code = self._committer.wait()
             raise HubFailure("the committer could not open the database", code if code > 0 else 1) from None
         assert isinstance(ready, frames.CommitterReady)
-        start = frames.RunnerStart(
-            config=encode_config(self._config),
-            bundle=str(self._bundle.directory),
-            deployment=self._bundle.hash,
-            cursor_key=derive_key(self._secret, CURSOR_LABEL),
-        )
+        nursery.start_soon(link.run)
+        return ready
+
+    async def _start_runners(self, nursery: trio.Nursery, opened: frames.CommitterReady, given: Bundle) -> str:
+        """Start the runners on the active deployment's bundle, or if there is none on the one that is going to be;
+        return which."""
+        bundle_hash = opened.bundle
+        if not bundle_hash or not self._bundles.is_stored(bundle_hash):
+            if bundle_hash and self._config.functions is None:
+                raise HubFailure(
+                    f"the code of the deployed app is missing: {self._bundles.directory(bundle_hash)} does not exist. "
+                    "Put it back from a backup, or deploy the app again with --functions.",
+                    EXIT_CONFIGURATION,
+                )
+            bundle_hash = await trio.to_thread.run_sync(self._bundles.store, given)
         limits = self._config.limits
         data_file = self._config.data_dir / "db" / "data.mdb"
         self._pool = RunnerPool(
             self,
-            start,
+            self._runner_start(bundle_hash),
             limits,
             start_runner=process_runners(limits.frame_bytes_max),
             file_bytes=lambda: data_file.stat().st_blocks * 512,
         )
-        self._application = Application(self._config, SystemClock(), self._pool, link, ready)
-        nursery.start_soon(link.run)
-        nursery.start_soon(self._follow_committer, following)
-
-    async def _start_runners(self, nursery: trio.Nursery) -> None:
+        self._application = Application(self._config, SystemClock(), self._pool, self._committer_link, opened)
+        nursery.start_soon(self._follow_committer)
         await nursery.start(self._pool.run)
         await self._described.wait()
         if self._refused is not None:
@@ -159,19 +163,37 @@ class Hub:
                 f"the app cannot be loaded:\n{self._refused.message}\n{self._refused.frames}", EXIT_CONFIGURATION
             )
         self._application.use_description(decode_description(self._description))
+        self._deployer = Deployer(
+            self._application,
+            self._pool,
+            self._bundles,
+            limits,
+            runner_start=self._runner_start,
+            bundle_hash=bundle_hash,
+            description=self._description,
+        )
+        return bundle_hash
 
-    async def _deploy(self) -> None:
-        """Make the bundle the active deployment; the same way any mutation takes."""
-        caller = _SystemCaller()
-        self._call(caller, "_system/deployments:push", push_arguments(self._bundle.hash, self._description))
-        await caller.done.wait()
-        if caller.error is not None:
-            raise HubFailure(f"the app cannot be deployed: {caller.error.message}", EXIT_CONFIGURATION)
+    def _runner_start(self, bundle_hash: str) -> frames.RunnerStart:
+        """Return what a runner of this bundle is told."""
+        return frames.RunnerStart(
+            config=encode_config(self._config),
+            bundle=str(self._bundles.directory(bundle_hash)),
+            deployment=bundle_hash,
+            cursor_key=derive_key(self._secret, CURSOR_LABEL),
+        )
 
-    def _call(self, caller: Caller, path: str, args: bytes) -> None:
-        request = frames.CallRequest(call=0, kind="mutation", path=path, args=args, identity=None, internal=True)
-        self._application.request(caller, request)
-        self._application.pump()
+    async def _deploy(self, bundle: Bundle) -> None:
+        """Deploy what the server was started with, the same way as a client's."""
+        try:
+            await self._deployer.deploy(bundle, lambda event: _log.debug("deploying", **event))
+        except DeployRefused as refused:
+            message = f"the app cannot be deployed: {refused.error.message}\n{refused.error.frames}"
+            raise HubFailure(message, EXIT_CONFIGURATION) from None
+
+    def _start_gateways(self, nursery: trio.Nursery) -> None:
+        for number, listener in enumerate(self._listeners):
+            nursery.start_soon(self._keep_gateway, number, listener)
 
     def _announce(self) -> None:
         host, port = self._listeners[0].getsockname()[:2]
@@ -197,7 +219,8 @@ class Hub:
 
     # --- committer ----------------------------------------------------------------------------------------------------
 
-    async def _follow_committer(self, messages: list[Message]) -> None:
+    async def _follow_committer(self) -> None:
+        messages = self._first_blocks
         try:
             while True:
                 for message in messages:
@@ -225,7 +248,7 @@ class Hub:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(link.run)
-                    await self._follow_gateway(number, child, link)
+                    await self._follow_gateway(number, child, link, nursery)
                     nursery.cancel_scope.cancel()
             finally:
                 self._application.remove_gateway(number)
@@ -240,7 +263,7 @@ class Hub:
         if not self._gateways_kept:
             self._all_ended.set()
 
-    async def _follow_gateway(self, number: int, child: Child, link: SocketLink) -> None:
+    async def _follow_gateway(self, number: int, child: Child, link: SocketLink, nursery: trio.Nursery) -> None:
         seq, ts = self._application.position
         link.queue(
             frames.Begun(
@@ -248,7 +271,6 @@ class Hub:
                 admin_secret=self._secret,
                 seq=seq,
                 ts=ts,
-                deployment=self._bundle.hash,
             )
         )
         self._application.add_gateway(number, link)
@@ -257,13 +279,28 @@ class Hub:
         try:
             while True:
                 for message in await link.receive():
-                    if isinstance(message, frames.Ready):
-                        self._gateway_ready()
-                    else:
-                        self._application.gateway_message(number, message)
+                    match message:
+                        case frames.Ready():
+                            self._gateway_ready()
+                        case frames.DeployRequest():
+                            nursery.start_soon(self._serve_deploy, number, link, message)
+                        case frames.DeployCancel():
+                            if (scope := self._deploys.get((number, message.deploy))) is not None:
+                                scope.cancel()
+                        case _:
+                            self._application.gateway_message(number, message)
                 self._application.pump()
         except LinkClosed:
             return
+
+    async def _serve_deploy(self, gateway: int, link: SocketLink, request: frames.DeployRequest) -> None:
+        """Deploy for a client; it is given up when the client, or its gateway, goes away."""
+        with trio.CancelScope() as scope:
+            self._deploys[gateway, request.deploy] = scope
+            try:
+                await serve_deploy(self._deployer, self._config.limits, request, link.send_nowait)
+            finally:
+                del self._deploys[gateway, request.deploy]
 
     def _gateway_ready(self) -> None:
         self._gateways_ready += 1

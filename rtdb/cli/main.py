@@ -9,6 +9,8 @@ import typer
 
 from rtdb.cli.admin_key import admin_key
 from rtdb.cli.check import check
+from rtdb.cli.deploy import deploy
+from rtdb.cli.dev import dev
 from rtdb.cli.output import results
 from rtdb.cli.run import run
 from rtdb.cli.serve import serve
@@ -33,6 +35,8 @@ def version() -> None:
 
 app.command()(serve)
 app.command()(run)
+app.command()(deploy)
+app.command()(dev)
 app.command()(check)
 app.command("admin-key")(admin_key)
 app.command()(version)

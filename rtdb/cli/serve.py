@@ -38,7 +38,7 @@ def serve(
     functions: Annotated[
         str | None,
         typer.Option(
-            help="Directory of the app's modules, deployed at every start. Without it, there are no functions.",
+            help="Directory of the app's modules, deployed at every start. Default: the app deployed last goes on.",
             metavar="DIR",
             rich_help_panel=PLACES,
         ),

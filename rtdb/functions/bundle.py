@@ -1,80 +1,135 @@
-"""Bundles: the app's source as it was deployed, kept by content.
+"""Bundles: the source of an app, from a developer's directory to the server.
 
-A bundle is a directory ``<data_dir>/bundles/<hash>`` with the app's ``.py`` files. The hash (BLAKE3 over names and
-contents) identifies the deployment, so runners started later, or after the developer has saved the next version of a
-file, run exactly the deployed code.
+A bundle is the app's ``.py`` files by their paths below the functions directory. Its **hash** (BLAKE3 over names and
+contents) identifies the deployment. Packed for transport it is an *archive*::
+
+    zlib( msgpack( [[path, content], …] in order of path ) )
+
+Equal bundles have equal hashes wherever they were packed, whatever the files' dates and owners are. An archive comes
+from outside: it is unpacked under its limits and every path is checked, so that what is written below a directory
+stays there.
+
+This module does not know where bundles are kept (`bundle_store.py`) or what a module contains.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+import re
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from blake3 import blake3
 
+from rtdb.config import Limits
 from rtdb.errors import BadRequestError
-from rtdb.storage.durable_files import make_directory, sync_directory, write_file
 
-__all__ = ["Bundle", "store_bundle"]
+__all__ = ["EMPTY", "Bundle", "is_bundled", "pack", "read_bundle", "unpack"]
 
-FILES_MAX = 4096
-BYTES_MAX = 32 * 1024 * 1024
+_NAME: Final = re.compile(r"[^/\\\x00-\x1f]+")
+_NAME_BYTES_MAX: Final = 255
+_PATH_CHARACTERS_MAX: Final = 1024
+_HASH_CHARACTERS: Final = 32
+_PER_FILE_BYTES: Final = _PATH_CHARACTERS_MAX * 4 + 16
+"""What a file adds to an archive besides its content: its path in UTF-8 and the framing."""
+
+_decoder = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """A stored bundle: its hash (hexadecimal) and directory."""
+    """An app's source: content by path, in order of path."""
 
-    hash: str
-    directory: Path
+    files: dict[str, bytes]
+
+    @property
+    def hash(self) -> str:
+        """What the source is, in 32 hexadecimal digits."""
+        return blake3(_encode(self.files.items())).hexdigest()[:_HASH_CHARACTERS]
 
 
-def store_bundle(functions: Path | None, data_dir: Path) -> Bundle:
-    """Copy the modules below ``functions`` into the data directory and return the bundle; None is an app without any.
+EMPTY: Final = Bundle({})
+"""An app without any module."""
 
-    Hidden files and directories, ``__pycache__`` and ``_generated`` are left out. Raises ``BadRequestError`` when there
-    are too many or too large files. On a crash in between, the next call starts afresh.
+
+def read_bundle(functions: Path, limits: Limits) -> Bundle:
+    """Collect the modules below a directory.
+
+    Hidden files and directories, ``__pycache__`` and ``_generated`` are left out. Raises ``BundleTooLarge``.
     """
-    files = _read(functions) if functions is not None else {}
-    digest = blake3(msgspec.msgpack.encode(sorted(files.items()))).hexdigest()[:32]
-    directory = data_dir / "bundles" / digest
-    if not directory.exists():
-        temporary = directory.with_name(f".{digest}")
-        shutil.rmtree(temporary, ignore_errors=True)
-        make_directory(directory.parent)
-        _write_files(temporary, files)
-        temporary.rename(directory)
-        sync_directory(directory.parent)
-    return Bundle(digest, directory)
-
-
-def _read(functions: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    total = 0
     for folder, folders, names in os.walk(functions):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__pycache__", "_generated")))
-        for name in sorted(names):
-            if not name.endswith(".py") or name.startswith("."):
-                continue
-            path = Path(folder, name)
-            content = path.read_bytes()
-            total += len(content)
-            files[path.relative_to(functions).as_posix()] = content
-    if len(files) > FILES_MAX or total > BYTES_MAX:
-        raise BadRequestError(
-            f"{functions} holds {len(files)} modules of {total} bytes together; an app may have {FILES_MAX} modules of "
-            f"{BYTES_MAX} bytes. Is it the right directory?",
-            code="BundleTooLarge",
-        )
-    return files
+        folders[:] = [name for name in folders if is_bundled(Path(name))]
+        for name in names:
+            path = Path(folder, name).relative_to(functions)
+            if path.suffix == ".py" and is_bundled(path):
+                files[path.as_posix()] = Path(folder, name).read_bytes()
+    return _checked(files, limits, str(functions))
 
 
-def _write_files(target: Path, files: dict[str, bytes]) -> None:
-    folders = {target, *(folder for name in files for folder in (target / name).parents if target in folder.parents)}
-    for folder in sorted(folders):
-        folder.mkdir()
-    for name, content in files.items():
-        write_file(target / name, content)
-    for folder in folders:
-        sync_directory(folder)
+def is_bundled(path: Path) -> bool:
+    """Whether a path below the functions directory lies where modules are looked for."""
+    return not any(map(_is_left_out, path.parts))
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or name in ("__pycache__", "_generated")
+
+
+def pack(bundle: Bundle) -> bytes:
+    """Return the bundle as an archive."""
+    return zlib.compress(_encode(bundle.files.items()), level=6)
+
+
+def unpack(archive: bytes, limits: Limits) -> Bundle:
+    """Return the bundle in an archive. Raises ``BundleTooLarge`` or ``InvalidBundle``."""
+    # Enough for every bundle within the limits: a small archive of a huge one is refused before it fills the memory.
+    encoded_bytes_max = limits.bundle_bytes_max + limits.bundle_files_max * _PER_FILE_BYTES
+    decompressor = zlib.decompressobj()
+    try:
+        encoded = decompressor.decompress(archive, encoded_bytes_max)
+        if decompressor.unconsumed_tail:
+            raise _too_large("The archive", "more", f"more than {encoded_bytes_max}", limits)
+        pairs = _decoder.decode(encoded)
+    except (zlib.error, msgspec.MsgspecError) as error:
+        raise BadRequestError(f"The archive cannot be unpacked: {error}", code="InvalidBundle") from error
+    if not decompressor.eof or decompressor.unused_data:
+        raise BadRequestError("The archive is not one whole archive.", code="InvalidBundle")
+    files = dict(pairs)
+    if len(files) != len(pairs):
+        raise BadRequestError("The archive holds a file twice.", code="InvalidBundle")
+    for path in files:
+        _check_path(path)
+    return _checked(files, limits, "The archive")
+
+
+def _check_path(path: str) -> None:
+    *folders, name = path.split("/")
+    is_plain = all(
+        _NAME.fullmatch(part) and not _is_left_out(part) and len(part.encode()) <= _NAME_BYTES_MAX
+        for part in (*folders, name)
+    )
+    is_module = name.endswith(".py") and not any(folder.endswith(".py") for folder in folders)
+    if not is_plain or not is_module or len(path) > _PATH_CHARACTERS_MAX:
+        raise BadRequestError(f"The archive holds {path!r}, which is not the path of a module.", code="InvalidBundle")
+
+
+def _checked(files: dict[str, bytes], limits: Limits, where: str) -> Bundle:
+    total = sum(map(len, files.values()))
+    if len(files) > limits.bundle_files_max or total > limits.bundle_bytes_max:
+        raise _too_large(where, str(len(files)), str(total), limits)
+    return Bundle(dict(sorted(files.items())))
+
+
+def _too_large(where: str, files: str, total: str, limits: Limits) -> BadRequestError:
+    return BadRequestError(
+        f"{where} holds {files} modules of {total} bytes together; an app may have {limits.bundle_files_max} modules "
+        f"(bundle_files_max) of {limits.bundle_bytes_max} bytes (bundle_bytes_max). Is it the right directory?",
+        code="BundleTooLarge",
+    )
+
+
+def _encode(files: Iterable[tuple[str, bytes]]) -> bytes:
+    return msgspec.msgpack.encode(list(files))

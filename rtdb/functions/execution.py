@@ -6,6 +6,7 @@ from rtdb.link import frames
 
 __all__ = [
     "Execution",
+    "deployment_changed_error",
     "ended_error",
     "overloaded_error",
     "pinned_error",
@@ -51,6 +52,17 @@ class Execution:
 def timed_out_error(seconds: float) -> frames.ExecutionError:
     return frames.ExecutionError(
         code="FunctionTimedOut", message=f"Function execution timed out (maximum duration: {seconds:g}s)"
+    )
+
+
+def deployment_changed_error() -> frames.ExecutionError:
+    return frames.ExecutionError(
+        code="DeploymentChanged",
+        message=(
+            "Other code has been deployed since the time that was asked about, and only the code of that time could "
+            "answer. Ask for a newer timestamp."
+        ),
+        system=503,
     )
 
 

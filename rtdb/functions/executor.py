@@ -176,9 +176,12 @@ class _Execution:
         function = SYSTEM_FUNCTIONS.get(str(path))
         if function is None:
             raise not_found(path, internal=True)
+        if function.reserved and not self._call.by_server:
+            message = f"{path.short} is a step that only the server itself may take."
+            raise CallFailed(ExecutionError("OperationNotPermitted", message))
         self._check_kind(path, function.kind)
         arguments = decode_arguments(path, self._call.args, self._limits)
-        return encode(function.handler(self._transaction, arguments, self._limits))
+        return encode(function.handler(self._transaction, arguments))
 
     def _warn(self, arguments_bytes: int, result_bytes: int) -> None:
         """Say in the log what came near a limit. It is said before the result is recorded, which includes the log."""

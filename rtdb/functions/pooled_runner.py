@@ -16,6 +16,8 @@ __all__ = ["PooledRunner"]
 class PooledRunner:
     """A runner and its queue.
 
+    ``start``           what it was started with: its code
+    ``is_next``         its code is not deployed yet: it gets nothing before it is
     ``ready``           it has described its app
     ``is_lane``         it has the role of the serial lane, to its end
     ``retiring_since``  it gets nothing more, and ends when it has finished what it has
@@ -24,8 +26,10 @@ class PooledRunner:
     ``stale_until``     its code was not the deployed one a moment ago: it gets nothing before this time
     """
 
-    def __init__(self, handle: RunnerHandle, now: float) -> None:
+    def __init__(self, handle: RunnerHandle, start: frames.RunnerStart, now: float, *, is_next: bool) -> None:
         self.handle = handle
+        self.start = start
+        self.is_next = is_next
         self.link = handle.link
         self.started_at = now
         self.following = trio.CancelScope()
@@ -50,6 +54,7 @@ class PooledRunner:
         """Whether ordinary calls may be dispatched to it."""
         return (
             self.ready
+            and not self.is_next
             and not self.is_lane
             and not self.is_slow
             and not self.killed

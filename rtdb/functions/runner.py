@@ -30,9 +30,10 @@ from rtdb.clock import Clock, Random
 from rtdb.config import decode_config
 from rtdb.errors import RtdbError, SnapshotTooOldError
 from rtdb.functions.app_loader import App, AppLoadError, load_app
+from rtdb.functions.deployments import deployment_document_id
 from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
-from rtdb.functions.system_functions import SYSTEM_PATH_PREFIX, deployment_document_id
+from rtdb.functions.system_functions import SYSTEM_PATH_PREFIX
 from rtdb.link import frames
 from rtdb.link.link import Message
 from rtdb.storage.documents import StoredDocument
@@ -158,8 +159,6 @@ class Runner:
 
     def _execute(self, call: frames.Call) -> frames.Outcome | frames.Stale:
         with Snapshot(self._environment, self._cache) as newest:
-            if newest.deployment != self._deployment and not call.path.startswith(SYSTEM_PATH_PREFIX):
-                return frames.Stale(call=call.call)
             snapshot = newest
             if call.at is not None:
                 try:
@@ -168,6 +167,9 @@ class Runner:
                     return _too_old(call, newest, error)
             elif self._lane.epoch:
                 snapshot = newest.with_overlay(self._lane.overlay)
+            # A result at a position is that of the code of that position, before a switch as after it.
+            if snapshot.deployment != self._deployment and not call.path.startswith(SYSTEM_PATH_PREFIX):
+                return frames.Stale(call=call.call)
             outcome = execute(
                 self._app,
                 call,

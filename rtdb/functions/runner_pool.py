@@ -17,6 +17,9 @@ no runner can be started           calls wait ``queue_seconds_max`` and fail; st
 
 Whatever waits is dispatched oldest first, and its age is counted from its first wait.
 
+Other code is loaded (:meth:`RunnerPool.load`) in runners beside those in use, and used from :meth:`RunnerPool.switch`
+on: runners of both are alive then, and the earlier ones finish what they have and end.
+
 The pool does not know what a call is for: it is given executions and calls back. It also keeps one runner in the role
 of the serial lane, whose order is kept by `serial_lane.py`.
 """
@@ -34,12 +37,14 @@ from rtdb.config import Limits
 from rtdb.functions.call_queue import CallQueue
 from rtdb.functions.execution import (
     Execution,
+    deployment_changed_error,
     ended_error,
     overloaded_error,
     pinned_error,
     timed_out_error,
     unavailable_error,
 )
+from rtdb.functions.next_code import NextCode
 from rtdb.functions.pooled_runner import PooledRunner
 from rtdb.functions.run_times import RunTimes
 from rtdb.functions.runner_handle import StartRunner
@@ -112,6 +117,8 @@ class RunnerPool:
         self._nursery: trio.Nursery | None = None
         self._lane: PooledRunner | None = None
         self._lane_changed: Callable[[PooledRunner | None], None] | None = None
+        self._next: NextCode | None = None
+        """Set from ``load`` until ``switch`` or ``discard``."""
         self._stopping = False
         self._failed_starts = 0
         self._start_after = 0.0
@@ -157,14 +164,58 @@ class RunnerPool:
             "running": sum(len(runner.running) for runner in self._runners),
         }
 
-    def restart_with(self, start: frames.RunnerStart) -> None:
-        """Use other code from now on: the present runners finish what they have and end."""
-        self._start = start
+    @property
+    def deployments(self) -> set[str]:
+        """Those whose code some runner has or is about to have."""
+        return {self._start.deployment, *(runner.start.deployment for runner in self._runners)}
+
+    async def load(self, start: frames.RunnerStart) -> frames.RunnerReady:
+        """Load other code in runners beside those in use, and return what the first one says of it.
+
+        Then either :meth:`switch` or :meth:`discard`.
+        """
+        assert self._next is None, "one deploy at a time"
+        following = self._next = NextCode(start)
+        while following.ready is None:
+            if not any(runner.is_next for runner in self._runners):
+                self._spawn(trio.current_time(), following)
+            # Nothing may have been started, for lack of memory: then it is tried again.
+            with trio.move_on_after(START_DELAY_SECONDS):
+                await following.wait_changed()
+        if following.ready.error is None:
+            for _ in range(self._limits.runners_min - 1 + (self._lane_changed is not None)):
+                self._spawn(trio.current_time(), following)
+        return following.ready
+
+    async def wait_loaded(self) -> None:
+        """Wait until every runner that was started with the next code is there, or has failed."""
+        assert self._next is not None
+        while any(runner.is_next and not runner.ready for runner in self._runners):
+            await self._next.wait_changed()
+
+    def switch(self) -> None:
+        """Use the next code, which has been deployed, from now on: the runners in use finish what they have and end."""
+        assert self._next is not None
+        self._start, self._next = self._next.start, None
         # Functions of the same name are other functions now.
         self._times.clear()
-        for runner in [*(r for r in self._runners if not r.is_lane), *(r for r in self._runners if r.is_lane)]:
+        earlier = [runner for runner in self._runners if not runner.is_next]
+        for runner in self._runners:
+            runner.is_next = False
+        for runner in sorted(earlier, key=lambda runner: runner.is_lane):
             self._retire(runner)
-        self._fill(trio.current_time())
+        now = trio.current_time()
+        self._fill(now)
+        self._choose_lane(now)
+        self._dispatch_waiting(now)
+
+    def discard(self) -> None:
+        """Forget the next code, if there is any: it will not be deployed."""
+        self._next = None
+        for runner in self._runners:
+            if runner.is_next:
+                runner.retiring_since = trio.current_time()
+                runner.kill()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the pool alive until cancelled; every runner is dead when this returns."""
@@ -235,6 +286,9 @@ class RunnerPool:
         elif runner.is_lane:
             execution.done = True
             execution.sent_back()
+        elif execution.call.at is not None and runner.retiring_since is None and self._next is None:
+            # The code of that time is no longer there.
+            self._fail(execution, deployment_changed_error())
         else:
             # Its code is about to be deployed, or no longer is.
             runner.stale_until = now + STALE_SECONDS
@@ -249,17 +303,18 @@ class RunnerPool:
 
     def _fill(self, now: float) -> None:
         """Start runners up to the minimum, and one for the lane while it has none."""
-        ordinary = sum(1 for runner in self._runners if runner.retiring_since is None and not runner.is_lane)
+        in_use = [runner for runner in self._runners if not runner.is_next]
+        ordinary = sum(1 for runner in in_use if runner.retiring_since is None and not runner.is_lane)
         lane_missing = self._lane_changed is not None and self._lane is None
         wanted = self._limits.runners_min - ordinary + lane_missing
-        if lane_missing and wanted < 1 and not any(not runner.ready for runner in self._runners):
+        if lane_missing and wanted < 1 and not any(not runner.ready for runner in in_use):
             # There are enough, but all may be busy for long.
             wanted = 1
         for _ in range(wanted):
             self._spawn(now)
 
-    def _spawn(self, now: float) -> None:
-        """Start a runner; slower and slower while none manages to start."""
+    def _spawn(self, now: float, following: NextCode | None = None) -> None:
+        """Start a runner, of the next code if that is given; slower and slower while none manages to start."""
         assert self._nursery is not None
         if self._stopping or now < self._start_after:
             return
@@ -269,8 +324,9 @@ class RunnerPool:
             _log.error("a runner could not be started", error=str(error))
             self._start_failed(now)
             return
-        runner = PooledRunner(handle, now)
-        runner.link.queue(self._start)
+        start = self._start if following is None else following.start
+        runner = PooledRunner(handle, start, now, is_next=following is not None)
+        runner.link.queue(start)
         runner.link.flush()
         self._runners.append(runner)
         self._nursery.start_soon(self._follow, runner)
@@ -339,13 +395,18 @@ class RunnerPool:
         self._owner.outcomes_handled()
 
     def _described(self, runner: PooledRunner, message: frames.RunnerReady, now: float) -> None:
+        runner.idle_since = now
+        if runner.is_next:
+            runner.ready = message.error is None
+            if self._next is not None:
+                self._next.runner_ready(message)
+            return
         if message.error is not None:
             _log.error("a runner could not load the app", error=message.error.message, at=message.error.frames)
             self._owner.runner_refused(message.error)
             return
         self._failed_starts = 0
         runner.ready = True
-        runner.idle_since = now
         self._owner.runner_described(message.description)
         self._choose_lane(now)
 
@@ -357,7 +418,10 @@ class RunnerPool:
         code = runner.handle.wait()
         runner.link.close()
         executions = runner.take_all()
-        if not runner.ready:
+        if runner.is_next:
+            if self._next is not None:
+                self._next.runner_ended(self._how_a_start_ended(runner, code))
+        elif not runner.ready:
             self._start_failed(now)
         if executions or not (runner.retiring_since is not None or self._stopping):
             _log.warning("runner ended", pid=runner.handle.pid, exit_code=code, calls=len(executions))
@@ -374,6 +438,11 @@ class RunnerPool:
         self._fill(now)
         self._choose_lane(now)
         self._dispatch_waiting(now)
+
+    def _how_a_start_ended(self, runner: PooledRunner, code: int) -> str:
+        if runner.killed:
+            return f"stopped after {self._limits.runner_start_seconds_max:g} s, which is runner_start_seconds_max"
+        return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
     def _head_ended(self, runner: PooledRunner, head: Execution, code: int, now: float) -> None:
         """Decide about the call that was running when its runner ended."""
@@ -459,8 +528,9 @@ class RunnerPool:
         oldest = self._waiting.oldest()
         if oldest is None or (now - oldest.waiting_since) * 1000 < self._limits.queue_ms_max:
             return
-        starting = any(not runner.ready for runner in self._runners)
-        ordinary = sum(1 for runner in self._runners if not runner.is_lane)
+        in_use = [runner for runner in self._runners if not runner.is_next]
+        starting = any(not runner.ready for runner in in_use)
+        ordinary = sum(1 for runner in in_use if not runner.is_lane)
         if not starting and ordinary < self._limits.runners_max:
             self._spawn(now)
 
@@ -471,7 +541,8 @@ class RunnerPool:
             # Another can take over at once.
             self._retire(lane)
             return
-        ordinary = sum(1 for runner in self._runners if runner.retiring_since is None and not runner.is_lane)
+        in_use = [runner for runner in self._runners if not runner.is_next]
+        ordinary = sum(1 for runner in in_use if runner.retiring_since is None and not runner.is_lane)
         if ordinary > self._limits.runners_min:
             for runner in idle:
                 if now - runner.idle_since > SHRINK_SECONDS:

@@ -4,6 +4,7 @@
 
     hub ── Begun ──▶ configuration, secret, position          ◀── Ready
     hub ── Answer ──▶ call table ──▶ whoever asked             ◀── CallRequest, Cancel
+    hub ── DeployEvent ──▶ deploy table ──▶ whoever asked      ◀── DeployRequest, DeployCancel
     hub ── BlockNotice, RoundResults ──▶ watch table ──▶ sessions   ◀── Watch, Unwatch
     hub ── Drain ──▶ no new connections, sessions closed, requests finished, then the process ends
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 import resource
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
@@ -32,6 +33,7 @@ from rtdb.clock import Clock, Random, SystemClock, SystemRandom
 from rtdb.config import Config, Limits, decode_config
 from rtdb.errors import OverloadedError
 from rtdb.gateway.call_table import CallTable
+from rtdb.gateway.deploy_table import DeployTable
 from rtdb.gateway.framing import FrameCache, tune_socket
 from rtdb.gateway.handshake import shake_hands
 from rtdb.gateway.http_server import HttpServer
@@ -47,6 +49,7 @@ from rtdb.link.frames import (
     Answer,
     Begun,
     BlockNotice,
+    DeployEvent,
     Drain,
     Ready,
     RequestKind,
@@ -82,6 +85,7 @@ class Gateway:
             AdminKeys(self.config.instance_name, begun.admin_secret), NoAuthProviders(redact_errors=redact)
         )
         self._calls = CallTable(link)
+        self._deploys = DeployTable(link)
         self._watches = WatchTable(current_ts=begun.ts, random=random, redact=redact)
         self._sessions = Sessions(limits, self.metrics, self.now_ns)
         self._frames = FrameCache()
@@ -121,6 +125,10 @@ class Gateway:
         """Run a function and wait for its answer."""
         self.metrics.calls.inc()
         return await self._calls.call(kind, path, args, identity, internal=internal, at_ts=at_ts)
+
+    async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:
+        """Have an app deployed and report what happens."""
+        await self._deploys.deploy(archive, dry_run=dry_run, report=report)
 
     def start_call(
         self,
@@ -191,6 +199,8 @@ class Gateway:
                 self.metrics.rounds.inc()
                 await self._sessions.advance(self._watches.apply_round(message))
                 self.send_watches()
+            case DeployEvent():
+                self._deploys.event(message)
             case Drain():
                 self._draining = True
                 self._accepting.cancel()

@@ -16,6 +16,7 @@ tenth of the whole request and has nothing to add to them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -33,12 +34,13 @@ from rtdb.clock import Random
 from rtdb.config import Config
 from rtdb.errors import BadRequestError, InternalError, RateLimitedError, RtdbError
 from rtdb.http.client_version import UNKNOWN_CLIENT, parse_client_header
-from rtdb.http.error_response import HttpResponse, empty_response, error_response, untyped_error_response
+from rtdb.http.deploy_routes import DeployRoutes
+from rtdb.http.error_response import HttpResponse, HttpStream, empty_response, error_response, untyped_error_response
 from rtdb.http.facade import Facade
 from rtdb.http.function_routes import FunctionRoutes, Route
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.receive_budget import ReceiveBudget
-from rtdb.http.request import HttpRequest, RequestBody, RequestHeaders, read_headers, send_response
+from rtdb.http.request import HttpRequest, RequestBody, RequestHeaders, read_headers, send_response, send_stream
 from rtdb.http.service_routes import Echo, ServiceRoutes
 
 __all__ = ["HttpApplication", "is_sync_path"]
@@ -125,12 +127,14 @@ class HttpApplication:
         self._request_seconds_max = config.limits.request_seconds_max
         self._requests = 0
         self._functions = FunctionRoutes(facade, credentials, config)
+        deploys = DeployRoutes(facade, credentials, config)
         services = ServiceRoutes(facade, credentials, config, metrics)
         open_routes = services.open_routes()
         self._open_paths = frozenset(path for _method, path in open_routes)
         self._routes: Mapping[tuple[str, str], Route] = {
             **self._functions.routes(),
             **services.routes(),
+            **deploys.routes(),
             **open_routes,
         }
         self._starlette = self._build_starlette()
@@ -154,6 +158,7 @@ class HttpApplication:
             ours = self._request(request.scope, request.receive, read_headers(request.scope))
             try:
                 response = await route(ours)
+                assert isinstance(response, HttpResponse), "streams have fixed paths, which do not come here"
             except Exception as error:
                 response = _to_response(error)
             finally:
@@ -186,18 +191,21 @@ class HttpApplication:
         answer = _Answer(send, [] if path in self._open_paths else _cors_headers(headers))
         self._requests += 1
         try:
-            with trio.move_on_after(self._request_seconds_max):
-                await self._respond(scope, receive, headers, answer)
+            with trio.move_on_after(self._request_seconds_max) as patience:
+                await self._respond(scope, receive, headers, answer, patience)
             if not answer.status:
                 await send_response(answer.send, empty_response(408))
         finally:
             self._requests -= 1
             self._metrics.count_response(answer.status)
 
-    async def _respond(self, scope: Scope, receive: Receive, headers: RequestHeaders, answer: _Answer) -> None:
+    async def _respond(
+        self, scope: Scope, receive: Receive, headers: RequestHeaders, answer: _Answer, patience: trio.CancelScope
+    ) -> None:
         body = RequestBody(receive)
         try:
             route = self._route(scope["method"], scope["path"])
+            response: HttpResponse | HttpStream
             if route is None and scope["method"] == "OPTIONS":
                 # Before anything about who asks: a browser takes any other answer for a ban (http-api §1.1).
                 response = _preflight(headers)
@@ -212,6 +220,11 @@ class HttpApplication:
                     return
                 try:
                     response = await route(request)
+                    if isinstance(response, HttpStream):
+                        await body.discard(self._discarded_bytes_max)
+                        patience.deadline = math.inf  # its answer begins here
+                        await send_stream(answer.send, body, response)
+                        return
                 finally:
                     request.release()
         except Exception as error:

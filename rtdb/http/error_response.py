@@ -6,6 +6,8 @@ An error of ours, and an untyped one, is told in one fixed sentence; its detail 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from rtdb.errors import InternalError, RtdbError
@@ -16,6 +18,8 @@ __all__ = [
     "GENERIC_CODE",
     "GENERIC_MESSAGE",
     "HttpResponse",
+    "HttpStream",
+    "WriteChunk",
     "empty_response",
     "error_body",
     "error_response",
@@ -30,6 +34,8 @@ GENERIC_MESSAGE = "Your request couldn't be completed. Try again later."
 
 Headers = list[tuple[bytes, bytes]]
 
+WriteChunk = Callable[[bytes], Awaitable[None]]
+
 
 class HttpResponse(msgspec.Struct, frozen=True):
     """A whole answer: status, body, and the headers that are not the same for all."""
@@ -37,6 +43,17 @@ class HttpResponse(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: Headers
+
+
+class HttpStream(msgspec.Struct, frozen=True):
+    """An answer that is written as it comes about: status, headers, and what writes the body.
+
+    ``write`` is cancelled when the client goes away. How long it may take is its own business.
+    """
+
+    status: int
+    headers: Headers
+    write: Callable[[WriteChunk], Awaitable[None]]
 
 
 def json_response(body: bytes, status: int = 200) -> HttpResponse:

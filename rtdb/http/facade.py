@@ -5,6 +5,7 @@ A contract: :mod:`rtdb.gateway.gateway` implements it over the link to the hub, 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from rtdb.link.frames import Answer, RequestKind
@@ -29,6 +30,11 @@ class Facade(Protocol):
 
         If cancelled, the hub is told that nobody waits; a mutation may still take effect.
         """
+        ...
+
+    async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:
+        """Make an app the active deployment and report what happens, one JSON object at a time; the last says how it
+        ended. If cancelled, the deploy is given up."""
         ...
 
     def latest_ts(self) -> int:

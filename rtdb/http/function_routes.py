@@ -19,7 +19,7 @@ from rtdb.auth.credentials import Credentials
 from rtdb.auth.identity import Identity
 from rtdb.config import Config
 from rtdb.errors import BadRequestError, ForbiddenError, InternalError, RtdbError
-from rtdb.http.error_response import HttpResponse, json_response, system_error_response
+from rtdb.http.error_response import HttpResponse, HttpStream, json_response, system_error_response
 from rtdb.http.facade import Facade
 from rtdb.http.request import HttpRequest, decode_body, read_body
 from rtdb.http.result_format import ResultFormat, choose_format
@@ -29,7 +29,7 @@ from rtdb.values.function_path import parse_function_path
 
 __all__ = ["FunctionRoutes", "Route"]
 
-Route = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Route = Callable[[HttpRequest], Awaitable[HttpResponse | HttpStream]]
 
 PATH_CHARACTERS_MAX = 1024
 """Longer than any file system takes; what is longer is not looked at."""

@@ -10,15 +10,26 @@ from collections.abc import MutableMapping
 from typing import Any, TypeVar
 
 import msgspec
+import trio
 from starlette.types import Receive, Scope, Send
 
 from rtdb.clock import Random
 from rtdb.errors import BadRequestError, RateLimitedError
 from rtdb.http.client_version import ClientVersion
-from rtdb.http.error_response import HttpResponse
+from rtdb.http.error_response import HttpResponse, HttpStream
 from rtdb.http.receive_budget import ReceiveBudget
 
-__all__ = ["HttpRequest", "RequestBody", "RequestHeaders", "decode_body", "read_body", "read_headers", "send_response"]
+__all__ = [
+    "HttpRequest",
+    "RequestBody",
+    "RequestHeaders",
+    "decode_body",
+    "read_body",
+    "read_bytes",
+    "read_headers",
+    "send_response",
+    "send_stream",
+]
 
 Decoded = TypeVar("Decoded")
 
@@ -145,6 +156,11 @@ class RequestBody:
 async def read_body(request: HttpRequest, body_bytes_max: int) -> bytes:
     """Return the whole body. Raises ``BadJsonBody`` if it is not declared to be JSON, too large, or cut short."""
     _require_json(request.headers.content_type)
+    return await read_bytes(request, body_bytes_max)
+
+
+async def read_bytes(request: HttpRequest, body_bytes_max: int) -> bytes:
+    """Return the whole body, whatever it is. Raises ``BadJsonBody`` if it is too large or cut short."""
     chunks: list[bytes] = []
     received = 0
     more = True
@@ -180,3 +196,23 @@ async def send_response(send: Send, response: HttpResponse) -> None:
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": response.status, "headers": [*response.headers, length]})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_stream(send: Send, receive: Receive, response: HttpStream) -> None:
+    """Send an answer as it comes about, or until the client goes away. The request has been read to its end."""
+    await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+
+    async def write(chunk: bytes) -> None:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async with trio.open_nursery() as nursery:
+
+        async def watch_client() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch_client)
+        await response.write(write)
+        nursery.cancel_scope.cancel()
+    await send({"type": "http.response.body", "body": b""})

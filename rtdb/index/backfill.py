@@ -24,10 +24,11 @@ from rtdb.storage.keys import index_entry, index_prefix, table_prefix
 from rtdb.storage.meta import delete_backfill_cursor, read_backfill_cursor, write_backfill_cursor
 from rtdb.values.json_codec import decode_canonical
 
-__all__ = ["backfill_chunk", "erase_chunk", "is_backfilled"]
+__all__ = ["backfill_chunk", "backfilled_share", "erase_chunk", "is_backfilled"]
 
 _FIRST: Final = b""
 _DONE: Final = b"done"
+_SHARE_BYTES: Final = 6
 
 
 def backfill_chunk(txn: WriteTransaction, definition: IndexDefinition, *, documents_max: int) -> bool:
@@ -50,6 +51,17 @@ def backfill_chunk(txn: WriteTransaction, definition: IndexDefinition, *, docume
 def is_backfilled(txn: ReadTransaction, definition: IndexDefinition) -> bool:
     """Whether a backfilling index covers all documents, so that a block may mark it backfilled."""
     return read_backfill_cursor(txn, definition.number) == _DONE
+
+
+def backfilled_share(txn: ReadTransaction, definition: IndexDefinition) -> float:
+    """Return how much of the table has been gone through, from 0 to 1.
+
+    The documents are gone through in the order of their internal ids, which begin at random: the cursor says it all.
+    """
+    cursor = read_backfill_cursor(txn, definition.number) or _FIRST
+    if cursor in (_FIRST, _DONE):
+        return 0.0 if cursor == _FIRST else 1.0
+    return int.from_bytes(cursor[:_SHARE_BYTES]) / 256**_SHARE_BYTES
 
 
 def erase_chunk(txn: WriteTransaction, definition: IndexDefinition, *, entries_max: int) -> bool:

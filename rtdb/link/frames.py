@@ -29,6 +29,9 @@ __all__ = [
     "Commit",
     "CommitterReady",
     "CommitterStart",
+    "DeployCancel",
+    "DeployEvent",
+    "DeployRequest",
     "Drain",
     "Durable",
     "ExecutionError",
@@ -136,7 +139,8 @@ class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="call"):
 
     ``at``: the position to read at, or None for the newest (a lane runner: newest plus its pending writes). ``kind`` is
     what the caller expects; ``internal`` lets internal functions be found. ``identity`` is the encoded JSON of the
-    caller's identity attributes, None for anonymous.
+    caller's identity attributes, None for anonymous. ``by_server`` marks the hub's own calls: no client, not even an
+    administrator, may run what is reserved for those.
     """
 
     call: int
@@ -148,6 +152,7 @@ class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="call"):
     at: int | None
     session: SessionRequest | None
     journal: str | None
+    by_server: bool = False
 
 
 class Outcome(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="outcome"):
@@ -180,7 +185,7 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="outco
 
 
 class Stale(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="stale"):
-    """The deployment in the snapshot is not the runner's: dispatch the call again on the new code."""
+    """The deployment at the position the call reads at is not the runner's: dispatch it again on that code."""
 
     call: int
 
@@ -234,6 +239,8 @@ class CommitterReady(msgspec.Struct, array_like=True, frozen=True, gc=False, tag
     ts: int
     past: list[tuple[int, int]]
     """Sequence numbers and timestamps, ascending."""
+    bundle: str = ""
+    """The hash of the active deployment's bundle, "" when nothing has ever been deployed."""
 
 
 class Loss(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -286,7 +293,6 @@ class Begun(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="begun")
     admin_secret: bytes
     seq: int
     ts: int
-    deployment: str
 
 
 class Ready(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="gateway_ready"):
@@ -385,6 +391,31 @@ class BlockNotice(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="n
     ts_first: int
     ts: int
     dirty: list[int]
+
+
+class DeployRequest(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="deploy"):
+    """Make this app the active deployment. ``deploy`` is the gateway's number, echoed in the events.
+
+    ``archive`` is a packed bundle (functions/bundle.py). A ``dry_run`` says what would change and changes nothing.
+    """
+
+    deploy: int
+    archive: bytes
+    dry_run: bool
+
+
+class DeployEvent(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="deploy_event"):
+    """Something happened in a deploy: ``event`` is a JSON object for the developer. ``last``: this is how it ended."""
+
+    deploy: int
+    event: bytes
+    last: bool
+
+
+class DeployCancel(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="deploy_cancel"):
+    """Nobody waits for this deploy any more: give it up, unless it has been decided already."""
+
+    deploy: int
 
 
 class Drain(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="drain"):

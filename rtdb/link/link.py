@@ -35,6 +35,9 @@ Message = (
     | frames.Commit
     | frames.CommitterReady
     | frames.CommitterStart
+    | frames.DeployCancel
+    | frames.DeployEvent
+    | frames.DeployRequest
     | frames.Drain
     | frames.Durable
     | frames.LaneReset

@@ -24,7 +24,7 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Limits, decode_config
@@ -33,9 +33,14 @@ from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.frames import Commit, CommitterReady, CommitterStart, Drain, ExecutionError, ReaderCheck
 from rtdb.link.link import BlockingLink, LinkClosed, Message
 from rtdb.link.supervisor import EXIT_CONFIGURATION
+from rtdb.storage.documents import read_document
+from rtdb.storage.meta import read_deployment
+from rtdb.storage.system_tables import DEPLOYMENTS_TABLE
 from rtdb.storage.undo import undo_positions
 from rtdb.transaction.group_commit import INTERNAL_CALL, Committer, open_committer
 from rtdb.transaction.maintenance import Maintenance
+from rtdb.values.document_id import decode_id
+from rtdb.values.json_codec import decode_canonical
 
 __all__ = ["INTERNAL_CALL", "Committer", "CommitterLoop", "main", "open_committer", "run"]
 
@@ -141,9 +146,7 @@ def run(link: BlockingLink, loop_type: type[CommitterLoop] = CommitterLoop) -> i
         with committer.environment:
             maintenance = Maintenance(committer, limits=config.limits, clock=clock)
             calm_collector()
-            with committer.environment.read() as txn:
-                past = undo_positions(txn)
-            link.send([CommitterReady(seq=committer.position.seq, ts=committer.position.ts, past=past)])
+            link.send([_ready(committer)])
             loop_type(link, committer, maintenance, config.limits).run()
     except LinkClosed:
         return 0
@@ -154,6 +157,20 @@ def run(link: BlockingLink, loop_type: type[CommitterLoop] = CommitterLoop) -> i
         print(f"rtdb: the committer stops: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _ready(committer: Committer) -> CommitterReady:
+    """Say where the database stands, and which app is deployed in it."""
+    bundle = ""
+    with committer.environment.read() as txn:
+        past = undo_positions(txn)
+        deployment = read_deployment(txn)
+        if deployment:
+            document = read_document(txn, DEPLOYMENTS_TABLE, decode_id(deployment).internal)
+            assert document is not None, "the active deployment has a document"
+            content: Any = decode_canonical(document.data)
+            bundle = content["bundle"]
+    return CommitterReady(seq=committer.position.seq, ts=committer.position.ts, past=past, bundle=bundle)
 
 
 def main(socket_fd: int, parent_pid: int) -> int:

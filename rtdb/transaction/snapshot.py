@@ -24,13 +24,14 @@ from typing import Final, Self
 import msgspec
 
 from rtdb.errors import SnapshotTooOldError, StorageError
+from rtdb.index.backfill import backfilled_share
 from rtdb.index.definition import IndexDefinition
 from rtdb.index.registry import Registry, load_registry
 from rtdb.index.scan import scan
 from rtdb.storage.documents import StoredDocument, unpack_document
 from rtdb.storage.environment import Environment, ReadTransaction
 from rtdb.storage.keys import table_prefix
-from rtdb.storage.meta import read_deployment, read_position, read_registry_seq
+from rtdb.storage.meta import read_count, read_deployment, read_position, read_registry_seq
 from rtdb.storage.system_tables import INDEXES_TABLE, TABLES_TABLE
 from rtdb.storage.undo import UndoRecord, has_undo, read_undo
 from rtdb.transaction.overlay import Layer, Overlay
@@ -201,6 +202,24 @@ class Snapshot:
             layers = tuple(overlay.layer(definition.table) for overlay in self._overlays)
             return self._scan_layers(layers, definition, start, stop, descending)
         return self._scan_base(definition, start, stop, descending)
+
+    def changed_since(self, seq: int, table: int) -> set[bytes]:
+        """Return the documents of a table written after position ``seq``, deleted ones included: in the blocks since
+        then, or in an overlay. Raises SnapshotTooOldError when the blocks are no longer known."""
+        changed: set[bytes] = set()
+        for block in range(seq + 1, self.seq + 1):
+            changed.update(image.id for image in _undo_record(self._txn, seq, block).images if image.table == table)
+        for overlay in self._overlays:
+            changed.update(overlay.layer(table).documents)
+        return changed
+
+    def count(self, table: int) -> int:
+        """Return how many documents a table has, overlays left out."""
+        return read_count(self._txn, table)
+
+    def backfilled_share(self, index: IndexDefinition) -> float:
+        """Return how much of an index is built, from 0 to 1."""
+        return 1.0 if index.state != "backfilling" else backfilled_share(self._txn, index)
 
     def close(self) -> None:
         """Release the pages. Idempotent."""

@@ -332,9 +332,40 @@ class Transaction:
             return self._snapshot.get(table, internal)
         return None if own is None else StoredDocument(0, 0, own)
 
-    def scan_table(self, table: TableDefinition) -> Iterator[Document]:
-        """Yield all documents of any table in order of creation. Only the platform scans so: nothing is counted."""
-        return run_stages(*self._scan(table.by_creation_time, b"", b"\xff", False), [], _not_counted)
+    @property
+    def seq(self) -> int:
+        """The position it reads at; own writes, and the lane's, come on top."""
+        return self._snapshot.seq
+
+    def scan_table(self, table: TableDefinition, after: bytes = b"") -> Iterator[Document]:
+        """Yield the documents of any table in order of creation, from behind the key ``after`` on.
+
+        Only the platform scans so: nothing is counted.
+        """
+        start = after + b"\0" if after else b""
+        return run_stages(*self._scan(table.by_creation_time, start, b"\xff", False), [], _not_counted)
+
+    def depend_on_table(self, table: TableDefinition) -> None:
+        """Take every document of a table, and that there is no other, for read."""
+        everything = self._reads.open_scan(table.by_creation_time.number, b"", b"\xff", descending=False)
+        everything.exhausted = True
+
+    def changed_since(self, seq: int, table: TableDefinition) -> Iterator[Document]:
+        """Return the documents of a table written after position ``seq`` that there are now.
+
+        It is not recorded as a read: see :meth:`depend_on_table`. Raises SnapshotTooOldError.
+        """
+        changed = self._snapshot.changed_since(seq, table.number)
+        stored = (self._snapshot.get(table.number, internal) for internal in changed)
+        return (decode_canonical(document.data) for document in stored if document is not None)  # type: ignore[misc]
+
+    def count(self, table: TableDefinition) -> int:
+        """Return how many documents a table has at the snapshot. Not recorded as a read."""
+        return self._snapshot.count(table.number)
+
+    def backfilled_share(self, index: IndexDefinition) -> float:
+        """Return how much of an index is built, from 0 to 1. Not recorded as a read."""
+        return self._snapshot.backfilled_share(index)
 
     def put_system(self, table: int, internal: bytes, fields: Document) -> None:
         """Write a document of a system table. It is not counted and not checked: the platform knows what it does."""

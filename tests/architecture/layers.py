@@ -47,6 +47,7 @@ ROWS: list[tuple[str, ...]] = [
     (
         "rtdb.functions.call_queue",
         "rtdb.functions.execution",
+        "rtdb.functions.next_code",
         "rtdb.functions.pooled_runner",
         "rtdb.functions.run_times",
         "rtdb.functions.runner_handle",
@@ -59,6 +60,7 @@ ROWS: list[tuple[str, ...]] = [
     ),
     # 5: the hub's process
     ("rtdb.application",),
+    ("rtdb.deployer",),
     ("rtdb.hub",),
     # 6: the gateway's process
     ("rtdb.http", "rtdb.sync.worker", "rtdb.sync.transport"),
@@ -113,7 +115,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.blobstore",
         "rtdb.cli",
         "rtdb.client",
+        "rtdb.deployer",
         "rtdb.functions.action_runner",
+        "rtdb.functions.next_code",
         "rtdb.functions.pooled_runner",
         "rtdb.functions.runner_pool",
         "rtdb.functions.serial_lane",

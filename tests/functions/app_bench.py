@@ -10,10 +10,10 @@ from rtdb.config import Limits
 from rtdb.functions.app_loader import App, load_app
 from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
-from rtdb.functions.system_functions import push_arguments
 from rtdb.link.frames import BlockApplied, Call, Commit, ExecutionError, Outcome, RequestKind, SessionRequest
 from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.group_commit import open_committer
+from rtdb.transaction.maintenance import Maintenance
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
 from rtdb.values.json_codec import decode, encode
 from tests.transaction.workbench import ManualClock, SeededRandom, new_config
@@ -56,6 +56,7 @@ class AppBench:
         identity: bytes | None = None,
         raw_args: bytes | None = None,
         journal: str | None = None,
+        by_server: bool = False,
     ) -> Outcome:
         """Run one call at the newest position; nothing is committed."""
         self._calls += 1
@@ -69,6 +70,7 @@ class AppBench:
             at=None,
             session=session,
             journal=journal,
+            by_server=by_server,
         )
         with Snapshot(self.committer.environment, self.cache) as snapshot:
             return execute(
@@ -106,14 +108,37 @@ class AppBench:
         return outcome.error
 
     def push(self, **modules: str) -> Any:
-        """Deploy the app, or another version of it, which is then the one that runs."""
+        """Deploy the app, or another version of it, which is then the one that runs: step by step as the hub does."""
+        self.load(**modules)
+        prepared = self.step("prepare")
+        self.build_indexes()
+        self.check_tables(prepared)
+        return self.step("push", since=prepared["seq"])
+
+    def load(self, **modules: str) -> None:
+        """Take the next version of the app, the same source unless there is some, without deploying it."""
         self._pushes += 1
         if modules:
             self.app = load_app(write_app(self.directory / f"app{self._pushes}", **modules), self.limits)
-        return self.run("_system/deployments:push", raw_args=self.push_arguments(), internal=True)
 
-    def push_arguments(self) -> bytes:
-        return push_arguments(f"bundle{self._pushes}", encode_description(self.app.description))
+    def step(self, name: str, **more: Any) -> Any:
+        """Take one step of a deploy of the loaded app, and commit it."""
+        return self.run(f"_system/deployments:{name}", self.step_arguments(**more), internal=True, by_server=True)
+
+    def step_arguments(self, **more: Any) -> dict[str, Any]:
+        description = encode_description(self.app.description).decode()
+        return {"bundle": f"bundle{self._pushes}", "description": description, **more}
+
+    def check_tables(self, prepared: Any) -> None:
+        for to_check in prepared["tables"]:
+            after: str | None = ""
+            while after is not None:
+                after = self.step("check", table=to_check["table"], after=after)["next"]
+
+    def build_indexes(self) -> None:
+        maintenance = Maintenance(self.committer, limits=self.limits, clock=self.clock)
+        while self.committer.registry.indexes_in_state("backfilling"):
+            maintenance.step()
 
     def close(self) -> None:
         self.committer.environment.close()

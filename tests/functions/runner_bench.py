@@ -69,11 +69,11 @@ class RunnerBench:
         self.runner = self.new_runner()
         self._calls = 0
 
-    def start_message(self) -> RunnerStart:
+    def start_message(self, deployment: str = "bundle1") -> RunnerStart:
         return RunnerStart(
             config=encode_config(new_config(self.app_bench.directory / "data", self.limits)),
             bundle=str(self.app_bench.directory / "app"),
-            deployment="bundle1",
+            deployment=deployment,
             cursor_key=bytes(16),
         )
 
@@ -82,9 +82,9 @@ class RunnerBench:
         environment, clock = self.committer.environment, self.app_bench.clock
         return open_runner(start, environment, clock=clock, random=SeededRandom(7), stopwatch=lambda: 0)
 
-    def new_runner(self) -> Runner:
-        """Return another runner of the deployed app."""
-        runner, ready = self.open(self.start_message())
+    def new_runner(self, deployment: str = "bundle1") -> Runner:
+        """Return another runner of the app, as what was deployed under that name."""
+        runner, ready = self.open(self.start_message(deployment))
         assert runner is not None, ready.error
         return runner
 
@@ -101,9 +101,10 @@ class RunnerBench:
         at: int | None = None,
         session: SessionRequest | None = None,
         internal: bool = False,
+        by_server: bool = False,
     ) -> Call:
         self._calls += 1
-        return Call(self._calls, kind, path, encode(args or {}), None, internal, at, session, None)
+        return Call(self._calls, kind, path, encode(args or {}), None, internal, at, session, None, by_server)
 
     def send(self, *messages: Call | Durable | LaneReset) -> list[Outcome | Stale]:
         """Give the runner messages and return its replies."""

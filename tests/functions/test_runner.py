@@ -6,11 +6,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from rtdb.functions.system_functions import push_arguments
 from rtdb.link.frames import Drain, Durable, LaneReset, Outcome, RunnerReady, SessionRequest, Stale
 from rtdb.link.link import LinkClosed
 from rtdb.testing.memory_runner import memory_runners
-from rtdb.values.json_codec import decode
 from tests.functions.runner_bench import COUNTER, RunnerBench, result_of
 
 
@@ -47,6 +45,16 @@ def test_a_call_of_another_deployment_is_sent_back(bench: RunnerBench) -> None:
     bench.app_bench.push(counter=COUNTER)
     call = bench.call("counter:value")
     assert bench.send(call) == [Stale(call.call)]
+
+
+def test_what_is_asked_about_a_position_before_a_switch_is_answered_by_the_code_before_it(bench: RunnerBench) -> None:
+    before = bench.seq
+    bench.app_bench.push(counter=COUNTER)
+    past = bench.call("counter:value", at=before)
+    assert result_of(bench.send(past)[0]) == 0
+    switched = bench.new_runner("bundle2")
+    assert list(switched.receive([past])) == [Stale(past.call)]
+    assert result_of(next(switched.receive([bench.call("counter:value", at=bench.seq)]))) == 0
 
 
 def test_the_servers_own_functions_run_on_any_deployment(bench: RunnerBench) -> None:
@@ -157,8 +165,8 @@ def test_a_new_epoch_ends_the_wait_for_a_table_that_never_came(bench: RunnerBenc
 def test_a_pending_deploy_holds_the_lane_so_that_no_later_call_runs_on_old_code(bench: RunnerBench) -> None:
     """The deployment is read from the snapshot, which does not show what is pending."""
     bench.become_lane()
-    arguments = decode(push_arguments("bundle2", b'{"functions":[],"schema":null}'))
-    (push,) = bench.send(bench.call("_system/deployments:push", arguments, internal=True))
+    arguments = {"bundle": "bundle2", "description": '{"functions":[],"schema":null}', "since": 0}
+    (push,) = bench.send(bench.call("_system/deployments:push", arguments, internal=True, by_server=True))
     later = bench.call("counter:value")
     assert bench.send(later) == []
     assert bench.send(bench.durable(bench.commit(push))) == [Stale(later.call)]

@@ -131,7 +131,7 @@ async def open_gateway(*, limits: Limits | None = None, redact_errors: bool = Fa
                     there.close()
 
                 nursery.start_soon(gateway)
-                here.send_nowait(Begun(encode_config(config), SECRET, 1, FIRST_TS, ""))
+                here.send_nowait(Begun(encode_config(config), SECRET, 1, FIRST_TS))
                 (ready,) = await here.receive()
                 assert isinstance(ready, Ready)
                 hub.port = ready.port

@@ -30,7 +30,7 @@ async def open_process() -> AsyncIterator[tuple[Child, SocketLink, int]]:
         with trio.fail_after(20):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(link.run)
-                link.send_nowait(Begun(encode_config(config), SECRET, 1, FIRST_TS, ""))
+                link.send_nowait(Begun(encode_config(config), SECRET, 1, FIRST_TS))
                 # The database may move before the gateway is ready.
                 link.send_nowait(BlockNotice(FIRST_TS + 1, FIRST_TS + 1, []))
                 assert await link.receive() == [Ready(listening.getsockname()[1])]

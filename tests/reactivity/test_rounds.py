@@ -226,4 +226,5 @@ def test_call_carries_what_the_query_was_asked_with() -> None:
         "at": 1,
         "session": None,
         "journal": "3",
+        "by_server": False,
     }

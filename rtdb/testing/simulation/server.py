@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import trio
 
 from rtdb.application import Application
 from rtdb.config import Config, encode_config
-from rtdb.functions.bundle import store_bundle
+from rtdb.deployer import Deployer
+from rtdb.functions.bundle import EMPTY, read_bundle
+from rtdb.functions.bundle_store import BundleStore
 from rtdb.functions.description import decode_description
 from rtdb.functions.runner_pool import KILLS_MAX, RunnerPool
-from rtdb.functions.system_functions import push_arguments
 from rtdb.link import frames
 from rtdb.link.link import Message
 from rtdb.storage.undo import undo_positions
@@ -37,15 +39,9 @@ ADMIN_SECRET = bytes(32)
 CURSOR_KEY = bytes(16)
 
 
-class _Deploy:
-    """Waits for the push of the app."""
-
-    def __init__(self) -> None:
-        self.done = trio.Event()
-
-    def answer(self, result: bytes | None, error: frames.ExecutionError | None, log_lines: list[str], ts: int) -> None:
-        assert error is None, f"the app cannot be deployed: {error}"
-        self.done.set()
+async def run_inline(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Do blocking work in no time, where a thread could not be replayed."""
+    return function(*arguments)
 
 
 class _Gateway:
@@ -107,11 +103,9 @@ class SimulatedServer:
         position = self.committer.committer.position
         self._environment = self.committer.committer.environment
         self._to_committer = LinkWire(self._events, chance.fork(), self._behaviour.link, self.committer.receive)
-        bundle = store_bundle(config.functions, config.data_dir)
-        self._bundle = bundle.hash
-        start = frames.RunnerStart(
-            config=encode_config(config), bundle=str(bundle.directory), deployment=bundle.hash, cursor_key=CURSOR_KEY
-        )
+        bundle = EMPTY if config.functions is None else read_bundle(config.functions, config.limits)
+        bundles = BundleStore(config.data_dir)
+        start = self._runner_start(bundles, bundles.store(bundle))
         self._history.opened(self._environment, start)
         pool = RunnerPool(
             self,
@@ -130,7 +124,17 @@ class SimulatedServer:
                 await nursery.start(pool.run)
                 await self._described.wait()
                 self.application.use_description(decode_description(self._description))
-                await self._deploy()
+                deployer = Deployer(
+                    self.application,
+                    pool,
+                    bundles,
+                    config.limits,
+                    runner_start=partial(self._runner_start, bundles),
+                    bundle_hash=bundle.hash,
+                    description=self._description,
+                    run_blocking=run_inline,
+                )
+                await deployer.deploy(bundle, lambda event: None)
             for number in range(config.gateways):
                 self._start_gateway(number)
             self._events.after(TICK_SECONDS, self._tick)
@@ -200,14 +204,13 @@ class SimulatedServer:
 
     # --- the hub ------------------------------------------------------------------------------------------------------
 
-    async def _deploy(self) -> None:
-        caller = _Deploy()
-        args = push_arguments(self._bundle, self._description)
-        path = "_system/deployments:push"
-        request = frames.CallRequest(call=0, kind="mutation", path=path, args=args, identity=None, internal=True)
-        self.application.request(caller, request)
-        self.application.pump()
-        await caller.done.wait()
+    def _runner_start(self, bundles: BundleStore, bundle_hash: str) -> frames.RunnerStart:
+        return frames.RunnerStart(
+            config=encode_config(self._config),
+            bundle=str(bundles.directory(bundle_hash)),
+            deployment=bundle_hash,
+            cursor_key=CURSOR_KEY,
+        )
 
     def _blocks(self, messages: list[Message]) -> None:
         for message in messages:
@@ -258,7 +261,7 @@ class SimulatedServer:
             return
         assert self._nursery is not None
         seq, ts = self.application.position
-        begun = frames.Begun(encode_config(self._config), ADMIN_SECRET, seq, ts, self._bundle)
+        begun = frames.Begun(encode_config(self._config), ADMIN_SECRET, seq, ts)
         to_hub = LinkWire(self._events, self._chance.fork(), self._behaviour.link, partial(self._from_gateway, number))
         gateway = SimulatedGateway(begun, to_hub, self._clock, self._events, self._chance.fork(), self._nursery)
         to_gateway = LinkWire(

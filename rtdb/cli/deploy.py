@@ -1,0 +1,79 @@
+"""``rtdb deploy``: make the modules in a directory the app of a running server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtdb.cli.deploy_client import DeployError, deploy_events
+from rtdb.cli.deploy_view import DeployView, show_error
+from rtdb.cli.output import EXIT_CONFIGURATION, EXIT_FAILURE, fail, messages, results
+from rtdb.cli.target import Target, find_target
+from rtdb.config import Limits
+from rtdb.errors import BadRequestError, ConfigurationError
+from rtdb.functions.bundle import read_bundle
+
+__all__ = ["AdminKeyOption", "EnvFileOption", "FunctionsOption", "UrlOption", "deploy", "deploy_directory", "target_of"]
+
+FunctionsOption = Annotated[
+    Path,
+    typer.Option(
+        help="Directory of the app's modules.", metavar="DIR", exists=True, file_okay=False, envvar="RTDB_FUNCTIONS"
+    ),
+]
+UrlOption = Annotated[str | None, typer.Option(help="Where the server is. Default: what .env.local says.")]
+AdminKeyOption = Annotated[
+    str | None, typer.Option(help="The key to it. Default: what .env.local says.", metavar="KEY")
+]
+EnvFileOption = Annotated[
+    Path | None,
+    typer.Option(help="Take both from this file, instead of .env.local and the environment.", metavar="FILE"),
+]
+
+
+def deploy(
+    functions: FunctionsOption = Path("functions"),
+    url: UrlOption = None,
+    admin_key: AdminKeyOption = None,
+    env_file: EnvFileOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Deploy an app to a running server.
+
+    Its clients stay connected: their queries run again on the new code. If anything is wrong, with the code or with the
+    documents that are there, the app that is running goes on as it is.
+    """
+    target = target_of(url, admin_key, env_file)
+    try:
+        unchanged = deploy_directory(functions, target, dry_run=dry_run)
+    except DeployError as error:
+        show_error(messages, error, functions)
+        raise typer.Exit(EXIT_FAILURE) from None
+    if dry_run:
+        results.print(f"Nothing was changed at {target.url}.", markup=False)
+    else:
+        results.print(f"{'Already deployed' if unchanged else 'Deployed'} to {target.url}.", markup=False)
+
+
+def deploy_directory(functions: Path, target: Target, *, dry_run: bool = False) -> bool:
+    """Deploy, showing what happens; return whether nothing was different. Raises ``DeployError``."""
+    try:
+        bundle = read_bundle(functions, Limits())
+    except (BadRequestError, OSError) as error:
+        raise DeployError(str(error)) from error
+    view = DeployView(messages)
+    with view.live():
+        for event in deploy_events(target, bundle, dry_run=dry_run):
+            view.show(event)
+    return view.unchanged
+
+
+def target_of(url: str | None, admin_key: str | None, env_file: Path | None) -> Target:
+    """Return the server the options and the environment name, or end the command."""
+    try:
+        return find_target(os.environ, Path.cwd(), url=url, admin_key=admin_key, env_file=env_file)
+    except ConfigurationError as error:
+        fail(error, EXIT_CONFIGURATION)

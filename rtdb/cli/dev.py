@@ -1,0 +1,94 @@
+"""``rtdb dev``: deploy on every save, for as long as somebody works on the app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import typer
+from rich.text import Text
+
+from rtdb.cli.deploy import AdminKeyOption, EnvFileOption, FunctionsOption, UrlOption, deploy_directory, target_of
+from rtdb.cli.deploy_client import DeployError, Unreachable
+from rtdb.cli.deploy_view import show_error
+from rtdb.cli.output import EXIT_FAILURE, messages
+from rtdb.cli.target import Target
+from rtdb.config import Limits
+from rtdb.errors import BadRequestError
+from rtdb.functions.bundle import is_bundled, read_bundle
+
+__all__ = ["dev"]
+
+LOOK_MS: Final = 1000
+"""How often it is looked whether there is something to do, though nothing seems to have been saved."""
+DEBOUNCE_MS: Final = 200
+"""Saves closer together than this are one: an editor writes several files at once."""
+
+
+def dev(
+    functions: FunctionsOption = Path("functions"),
+    url: UrlOption = None,
+    admin_key: AdminKeyOption = None,
+    env_file: EnvFileOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Deploy once and end, with 1 if it failed.")] = False,
+) -> None:
+    """Deploy now and on every save.
+
+    An error is shown with its file and line, and what was deployed last goes on running until it is mended. A server
+    that does not answer is waited for. Ctrl-C ends it.
+    """
+    target = target_of(url, admin_key, env_file)
+    try:
+        attempt = _attempt(functions, target, None)
+        if once:
+            raise typer.Exit(EXIT_FAILURE if attempt.error is not None else 0)
+        for _ in _saves(functions):
+            # What there is decides, not what was heard of: a save may fall between a deploy and the next look.
+            if attempt.bundle_hash != _bundle_hash(functions) or isinstance(attempt.error, Unreachable):
+                attempt = _attempt(functions, target, attempt)
+    except KeyboardInterrupt:
+        messages.print()
+
+
+class _Attempt(NamedTuple):
+    """What was tried last, and what came of it."""
+
+    bundle_hash: str
+    error: DeployError | None
+
+
+def _attempt(functions: Path, target: Target, last: _Attempt | None) -> _Attempt:
+    """Deploy and say how it went; that a server is still not there is not said again."""
+    bundle_hash = _bundle_hash(functions)
+    try:
+        unchanged = deploy_directory(functions, target)
+    except DeployError as error:
+        if not (isinstance(error, Unreachable) and last is not None and isinstance(last.error, Unreachable)):
+            show_error(messages, error, functions)
+        return _Attempt(bundle_hash, error)
+    if not unchanged or last is not None:
+        text = f"{functions} runs on {target.url}"
+        messages.print(Text("✓ ", style="bold green").append(text, style="default not bold"))
+    return _Attempt(bundle_hash, None)
+
+
+def _bundle_hash(functions: Path) -> str:
+    """Return what the modules are now, "" while they cannot be read."""
+    try:
+        return read_bundle(functions, Limits()).hash
+    except (BadRequestError, OSError):
+        return ""
+
+
+def _saves(functions: Path) -> Iterator[object]:
+    """Yield whenever a module was saved, made, moved or deleted, and now and then when none was."""
+    # Imported here: it brings a compiled library that no other command needs.
+    from watchfiles import watch  # noqa: PLC0415
+
+    root = functions.resolve()
+
+    def is_module(_change: object, path: str) -> bool:
+        return path.endswith(".py") and is_bundled(Path(path).relative_to(root))
+
+    return watch(root, watch_filter=is_module, debounce=DEBOUNCE_MS, rust_timeout=LOOK_MS, yield_on_timeout=True)

@@ -1,0 +1,79 @@
+"""Which server a command is for, and the key to it: options, then the environment, then ``.env.local`` and ``.env``.
+
+The names are those that Convex apps use already, so that a front end's ``.env.local`` is all there has to be::
+
+    CONVEX_SELF_HOSTED_URL, CONVEX_URL, NEXT_PUBLIC_CONVEX_URL, RTDB_URL      where the server is
+    CONVEX_SELF_HOSTED_ADMIN_KEY, CONVEX_DEPLOY_KEY, RTDB_ADMIN_KEY           a key to it
+    CONVEX_DEPLOYMENT                                                         its name, if it is to be made sure of
+
+A key is shown to nobody: a :class:`Target` does not print it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from rtdb.cli.env_file import read_env_file
+from rtdb.errors import ConfigurationError
+
+__all__ = ["Target", "find_target"]
+
+URL_VARIABLES: Final = ("CONVEX_SELF_HOSTED_URL", "CONVEX_URL", "NEXT_PUBLIC_CONVEX_URL", "RTDB_URL")
+KEY_VARIABLES: Final = ("CONVEX_SELF_HOSTED_ADMIN_KEY", "CONVEX_DEPLOY_KEY", "RTDB_ADMIN_KEY")
+ENV_FILES: Final = (".env.local", ".env")
+DEFAULT_URL: Final = "http://127.0.0.1:3210"
+
+
+class Target:
+    """A server and the key to it. ``name`` is what the server has to be called, None if that does not matter."""
+
+    def __init__(self, url: str, admin_key: str, name: str | None = None) -> None:
+        self.url = url
+        self.admin_key = admin_key
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"Target({self.url!r}, name={self.name!r})"
+
+
+def find_target(
+    environment: Mapping[str, str],
+    directory: Path,
+    *,
+    url: str | None = None,
+    admin_key: str | None = None,
+    env_file: Path | None = None,
+) -> Target:
+    """Return the server that is meant. Raises ``ConfigurationError`` when no key is given or something is wrong.
+
+    ``env_file`` is then the only file that is read, and nothing of the environment.
+    """
+    variables: dict[str, str] = {}
+    if env_file is not None:
+        if not env_file.is_file():
+            raise ConfigurationError(f"{env_file} does not exist; give a file of NAME=value lines as --env-file")
+        variables = read_env_file(env_file)
+    else:
+        for source in (*(read_env_file(directory / name) for name in reversed(ENV_FILES)), environment):
+            # Empty is unset, also where it would hide another value.
+            variables |= {name: value for name, value in source.items() if value}
+    found_url = url or _first(variables, URL_VARIABLES) or DEFAULT_URL
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", found_url):
+        raise ConfigurationError(f"{found_url!r} is not the address of a server; write it as {DEFAULT_URL}")
+    key = admin_key or _first(variables, KEY_VARIABLES)
+    if key is None:
+        raise ConfigurationError(
+            "there is no key to the server: put CONVEX_SELF_HOSTED_ADMIN_KEY or CONVEX_DEPLOY_KEY into .env.local, or "
+            "give --admin-key (the server writes one to admin.key in its data directory)"
+        )
+    deployment = variables.get("CONVEX_DEPLOYMENT")
+    # `dev:name # team: …` is what Convex writes; the kind and the comment say nothing here.
+    name = None if not deployment or url is not None else deployment.split("#")[0].strip().rpartition(":")[2]
+    return Target(found_url.rstrip("/"), key.strip(), name)
+
+
+def _first(variables: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((variables[name] for name in names if variables.get(name)), None)

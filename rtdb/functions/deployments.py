@@ -1,0 +1,340 @@
+"""The steps of a deploy that touch data, as functions that run in ordinary transactions.
+
+::
+
+    prepare        tables made, new indexes begun beside those in use                                    a mutation
+    check          the documents that are there, a chunk at a time, against the new schema               queries
+    check_changes  the documents written since, again and again until few are left                       queries
+    push           what was written last is checked, indexes and deployment change hands: the switch     a mutation
+    abandon        what was begun is dropped: instead of a push                                          a mutation
+
+Writes go on all the time, and functions know nothing of the schema to come. That no document escapes the check is the
+push's business: it checks what the blocks since the last look have written, and depends on the whole of each table it
+has to be sure of, so that a write it has not seen makes it lose and run again. It is short, so in the serial lane it
+wins.
+
+Invariants:
+
+* a deploy that fails at any step has changed nothing that functions can see;
+* an index is switched to only when it is complete, and the one it replaces is in use until then;
+* every function has read the deployment, so a push makes executions in flight run again on the new code.
+
+A `_deployments` document is ``{state: "active", bundle, description}``; the one before is deleted in the same
+transaction. Its id follows from the bundle, so that a runner knows from a snapshot whether its code is the active one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import msgspec
+from blake3 import blake3
+
+from rtdb.errors import DeveloperError, SnapshotTooOldError, StorageError, ValidationError
+from rtdb.functions.description import decode_description
+from rtdb.index.definition import IndexDefinition, IndexState, TableDefinition
+from rtdb.index.index_key import full_key
+from rtdb.schema.compiled import compile_document_validator
+from rtdb.schema.schema import Schema, schema_from_json
+from rtdb.schema.schema_change import compare_schemas
+from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, INDEXES_TABLE, TABLES_TABLE, index_document_id
+from rtdb.transaction.transaction import Transaction
+from rtdb.values.document_id import decode_id, encode_id
+from rtdb.values.json_codec import decode_canonical
+
+__all__ = [
+    "CHECKED_AT_ONCE",
+    "abandon",
+    "check",
+    "check_changes",
+    "current",
+    "deployment_document_id",
+    "prepare",
+    "progress",
+    "push",
+]
+
+CHECKED_AT_ONCE: Final = 1000
+"""Documents of one check: some 20 ms, in which its runner does nothing else."""
+
+Arguments = dict[str, Any]
+Asked = TypeVar("Asked")
+
+
+class _Prepare(msgspec.Struct):
+    description: str
+
+
+class _Check(msgspec.Struct):
+    description: str
+    table: str
+    after: str
+    """The place in the table's order to go on behind, hexadecimal; empty for the beginning."""
+
+
+class _CheckChanges(msgspec.Struct):
+    description: str
+    tables: list[str]
+    since: int
+
+
+class _Push(msgspec.Struct):
+    bundle: str
+    description: str
+    since: int
+    """All documents are checked as they were at this position."""
+
+
+def deployment_document_id(bundle: str) -> str:
+    """Return the id of the deployment of this bundle, as :attr:`Snapshot.deployment` shows it while it is active."""
+    return encode_id(DEPLOYMENTS_TABLE, _internal_id(bundle))
+
+
+# --- functions --------------------------------------------------------------------------------------------------------
+
+
+def current(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return ``{deployment, bundle, description}`` of the active deployment, or null."""
+    active = _active_deployment(transaction)
+    if active is None:
+        return None
+    return {"deployment": active["_id"], "bundle": active["bundle"], "description": active["description"]}
+
+
+def prepare(transaction: Transaction, arguments: Arguments) -> Any:
+    """Make the schema's tables and begin its new indexes; return ``{seq, tables}``: what has to be checked, with the
+    number of documents.
+
+    What an earlier deploy has begun and not finished is taken over if it is wanted, else dropped.
+    """
+    asked = _convert(arguments, _Prepare)
+    schema = _schema_of(asked.description)
+    _depend_on_registry(transaction)
+    for table in list(transaction.registry.tables()):
+        wanted = _declared_indexes(schema, table)
+        for index in _declared(table):
+            if index.state != "ready" and (index.name, index.fields) not in wanted:
+                _put_index(transaction, table, index, "dropped")
+    for name in schema.tables:
+        table = transaction.create_table(name)
+        there = {(index.name, index.fields) for index in _declared(table)}
+        missing = sorted(_declared_indexes(schema, table) - there)
+        if missing:
+            is_empty = next(transaction.scan_table(table), None) is None
+            for index_name, fields in missing:
+                _begin_index(transaction, table, index_name, fields, "backfilled" if is_empty else "backfilling")
+    active = _active_deployment(transaction)
+    old = None if active is None else _schema_of(active["description"])
+    tables = [transaction.create_table(name) for name in compare_schemas(old, schema).tables_to_check]
+    to_check = [{"table": table.name, "documents": float(transaction.count(table))} for table in tables]
+    return {"seq": float(transaction.seq), "tables": to_check}
+
+
+def check(transaction: Transaction, arguments: Arguments) -> Any:
+    """Check the next documents of a table; return ``{checked, next}``, where ``next`` is null after the last one."""
+    asked = _convert(arguments, _Check)
+    table = transaction.registry.table(asked.table)
+    assert table is not None, "it was made by prepare"
+    check_document = _document_check(transaction, _schema_of(asked.description), asked.table)
+    checked = 0
+    for document in transaction.scan_table(table, after=bytes.fromhex(asked.after)):
+        _check_document(check_document, document, f'Document with ID "{document["_id"]}" in table "{asked.table}"')
+        checked += 1
+        if checked == CHECKED_AT_ONCE:
+            return {"checked": float(checked), "next": full_key(table.by_creation_time, document).hex()}
+    return {"checked": float(checked), "next": None}
+
+
+def check_changes(transaction: Transaction, arguments: Arguments) -> Any:
+    """Check what was written after a position; return ``{checked, seq}``, the position it has come to."""
+    asked = _convert(arguments, _CheckChanges)
+    checked = _check_changed(transaction, _schema_of(asked.description), asked.tables, asked.since)
+    return {"checked": float(checked), "seq": float(transaction.seq)}
+
+
+def progress(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return ``{table, index, documents, total, complete}`` of each index that is being built or waits for its push."""
+    return [
+        {
+            "table": table.name,
+            "index": index.name,
+            "documents": float(round(total * transaction.backfilled_share(index))),
+            "total": float(total),
+            "complete": index.state == "backfilled",
+        }
+        for table in transaction.registry.tables()
+        for index in _declared(table)
+        if index.state != "ready"
+        for total in (transaction.count(table),)
+    ]
+
+
+def push(transaction: Transaction, arguments: Arguments) -> Any:
+    """Switch to ``bundle``, for which everything has been prepared; pushing the active one again changes nothing."""
+    asked = _convert(arguments, _Push)
+    active = _active_deployment(transaction)
+    identifier = deployment_document_id(asked.bundle)
+    if active is not None and (active["bundle"], active["description"]) == (asked.bundle, asked.description):
+        return {"deployment": identifier}
+    schema = _schema_of(asked.description)
+    _depend_on_registry(transaction)
+    _switch_indexes(transaction, schema)
+    old = None if active is None else _schema_of(active["description"])
+    _check_changed(transaction, schema, compare_schemas(old, schema).tables_to_check, asked.since)
+    if active is not None and active["_id"] != identifier:
+        transaction.delete_system(DEPLOYMENTS_TABLE, _internal_id(active["bundle"]))
+    fields = {"state": "active", "bundle": asked.bundle, "description": asked.description}
+    transaction.put_system(DEPLOYMENTS_TABLE, _internal_id(asked.bundle), fields)
+    return {"deployment": identifier}
+
+
+def abandon(transaction: Transaction, arguments: Arguments) -> Any:
+    """Drop the indexes that were begun and are not in use."""
+    _depend_on_registry(transaction)
+    for table in list(transaction.registry.tables()):
+        for index in _declared(table):
+            if index.state != "ready":
+                _put_index(transaction, table, index, "dropped")
+    return None
+
+
+# --- the deployment ---------------------------------------------------------------------------------------------------
+
+
+def _internal_id(bundle: str) -> bytes:
+    return blake3(f"deployment:{bundle}".encode()).digest()[:16]
+
+
+def _active_deployment(transaction: Transaction) -> Arguments | None:
+    identifier = transaction.read_deployment()
+    if not identifier:
+        return None
+    stored = transaction.get_stored(DEPLOYMENTS_TABLE, decode_id(identifier).internal)
+    assert stored is not None, "the active deployment has a document"
+    return decode_canonical(stored.data)  # type: ignore[return-value]  # a document is an object
+
+
+def _convert(arguments: Arguments, asked: type[Asked]) -> Asked:
+    try:
+        return msgspec.convert(arguments, asked, strict=False)
+    except msgspec.ValidationError as error:
+        raise DeveloperError(f"This step of a deploy takes other arguments: {error}", code="InvalidPush") from error
+
+
+@lru_cache(maxsize=4)
+def _schema_of(description: str) -> Schema:
+    """Return the schema in a description; an app without one declares no tables."""
+    try:
+        source = decode_description(description).schema
+    except msgspec.MsgspecError as error:
+        raise DeveloperError(f"The description of the app cannot be read: {error}", code="InvalidPush") from error
+    return Schema({}) if source is None else schema_from_json(source)
+
+
+def _depend_on_registry(transaction: Transaction) -> None:
+    """Read all tables and indexes: a deploy depends on each, and one made meanwhile has to make it run again."""
+    for number in (TABLES_TABLE, INDEXES_TABLE):
+        table = transaction.registry.table_by_number(number)
+        assert table is not None, "system tables are always there"
+        transaction.depend_on_table(table)
+
+
+# --- indexes ----------------------------------------------------------------------------------------------------------
+
+
+def _declared(table: TableDefinition) -> list[IndexDefinition]:
+    """Return the table's indexes that an app has declared: in use, or being built."""
+    return [index for index in table.stored if index is not table.by_creation_time]
+
+
+def _declared_indexes(schema: Schema, table: TableDefinition) -> set[tuple[str, tuple[str, ...]]]:
+    declared = schema.tables.get(table.name)
+    return set() if declared is None else {(index.name, index.fields) for index in declared.indexes}
+
+
+def _begin_index(
+    transaction: Transaction, table: TableDefinition, name: str, fields: tuple[str, ...], state: IndexState
+) -> None:
+    try:
+        number = transaction.registry.next_index_number(table.number)
+    except StorageError as error:
+        raise DeveloperError(
+            f'Table "{table.name}" has had too many indexes in the last minute: those that were dropped are kept for '
+            "reads of the recent past (undo_seconds). Deploy again in a minute.",
+            code="TooManyIndexes",
+        ) from error
+    _put_index(transaction, table, IndexDefinition(number, table.number, name, fields), state)
+
+
+def _switch_indexes(transaction: Transaction, schema: Schema) -> None:
+    """Make the indexes of the schema, which are complete, those in use, and drop all others."""
+    for table in list(transaction.registry.tables()):
+        missing = _declared_indexes(schema, table)
+        for index in _declared(table):
+            if (index.name, index.fields) not in missing:
+                _put_index(transaction, table, index, "dropped")
+                continue
+            if index.state == "backfilled":
+                _put_index(transaction, table, index, "ready")
+            if index.state != "backfilling":
+                missing.discard((index.name, index.fields))
+        for name, _fields in sorted(missing):
+            raise DeveloperError(f"Index {table.name}.{name} is not complete yet.", code="IndexBackfillingError")
+    for name in schema.tables:
+        if transaction.table_number(name) is None:
+            raise DeveloperError(f'Table "{name}" has not been prepared.', code="InvalidPush")
+
+
+def _put_index(transaction: Transaction, table: TableDefinition, index: IndexDefinition, state: IndexState) -> None:
+    fields = {
+        "table": float(index.table),
+        "name": index.name,
+        "number": float(index.number),
+        "fields": list(index.fields),
+        "state": state,
+    }
+    transaction.put_system(INDEXES_TABLE, index_document_id(table.name, index.name, index.number), fields)
+
+
+# --- documents --------------------------------------------------------------------------------------------------------
+
+DocumentCheck = Callable[[dict[str, Any]], None]
+
+
+def _document_check(transaction: Transaction, schema: Schema, table: str) -> DocumentCheck:
+    validator = schema.validator(table)
+    assert validator is not None, "only tables with a validator are to be checked"
+    return compile_document_validator(validator, transaction.table_number, transaction.table_name)
+
+
+def _check_changed(transaction: Transaction, schema: Schema, tables: Collection[str], since: int) -> int:
+    """Check the documents of some tables that were written after a position, and depend on there being no others."""
+    checked = 0
+    for name in tables:
+        table = transaction.registry.table(name)
+        assert table is not None, "it was made by prepare"
+        check_document = _document_check(transaction, schema, name)
+        transaction.depend_on_table(table)
+        try:
+            changed = transaction.changed_since(since, table)
+        except SnapshotTooOldError as error:
+            raise DeveloperError(
+                "So much was written meanwhile that the new schema could not be checked in time (undo_seconds). "
+                "Deploy again.",
+                code="DeployTooSlow",
+            ) from error
+        for document in changed:
+            _check_document(check_document, document, f'New document in table "{name}"')
+            checked += 1
+    return checked
+
+
+def _check_document(check_document: DocumentCheck, document: dict[str, Any], what: str) -> None:
+    try:
+        check_document(document)
+    except ValidationError as error:
+        raise ValidationError(
+            f"{what} does not match the schema: {error.message}", code="SchemaEnforcementError"
+        ) from error

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rtdb.cli.env_file import parse_env_file
+from rtdb.cli.target import Target, find_target
+from rtdb.errors import ConfigurationError
+
+KEY = "rtdb|00ff00ff"
+
+
+def found(directory: Path, environment: dict[str, str] | None = None, **options: str) -> tuple[str, str, str | None]:
+    target = find_target(environment or {}, directory, **options)  # type: ignore[arg-type]
+    return target.url, target.admin_key, target.name
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("A=b", {"A": "b"}),
+        ("  export A = b  ", {"A": "b"}),
+        ("A=b # comment", {"A": "b"}),
+        ("A=b#c", {"A": "b#c"}),
+        ("A=dev:name # team: t, project: p", {"A": "dev:name"}),
+        ('A="b # c" # d', {"A": "b # c"}),
+        ('A="one\\ntwo \\"x\\""', {"A": 'one\ntwo "x"'}),
+        ("A='b\\n'", {"A": "b\\n"}),
+        ("A=", {"A": ""}),
+        ("A= # nothing", {"A": ""}),
+        ("A=x=y|z", {"A": "x=y|z"}),
+        ("# A=b", {}),
+        ("just words", {}),
+        ("", {}),
+        ('A="never closed', {}),
+    ],
+)
+def test_a_line_of_an_env_file_is_read_as_front_ends_read_it(line: str, expected: dict[str, str]) -> None:
+    assert parse_env_file(line) == expected
+
+
+def test_a_later_line_of_the_same_name_wins() -> None:
+    assert parse_env_file("A=1\nB=2\r\nA=3\n") == {"A": "3", "B": "2"}
+
+
+def test_a_front_ends_env_local_is_enough(tmp_path: Path) -> None:
+    (tmp_path / ".env.local").write_text(
+        "CONVEX_DEPLOYMENT=dev:shop # team: us, project: shop\n"
+        f"CONVEX_DEPLOY_KEY='{KEY}'\nNEXT_PUBLIC_CONVEX_URL=https://db.example.org/\n"
+    )
+    assert found(tmp_path) == ("https://db.example.org", KEY, "shop")
+
+
+def test_self_hosted_names_go_before_the_others_wherever_they_are(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"CONVEX_SELF_HOSTED_URL=http://a:1\nCONVEX_SELF_HOSTED_ADMIN_KEY={KEY}\n")
+    environment = {"CONVEX_URL": "http://b:2", "CONVEX_DEPLOY_KEY": "other|00"}
+    assert found(tmp_path, environment) == ("http://a:1", KEY, None)
+
+
+def test_options_win_over_the_environment_and_that_over_files(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CONVEX_URL=http://env:1\nRTDB_ADMIN_KEY=env|00\n")
+    assert found(tmp_path) == ("http://env:1", "env|00", None)
+    (tmp_path / ".env.local").write_text("CONVEX_URL=http://local:1\nRTDB_ADMIN_KEY=local|00\n")
+    assert found(tmp_path) == ("http://local:1", "local|00", None)
+    # Empty is unset.
+    environment = {"CONVEX_URL": "http://shell:1", "RTDB_ADMIN_KEY": ""}
+    assert found(tmp_path, environment) == ("http://shell:1", "local|00", None)
+    assert found(tmp_path, environment, url="http://option:1", admin_key=KEY) == ("http://option:1", KEY, None)
+
+
+def test_a_named_file_is_the_only_one_that_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env.local").write_text("CONVEX_URL=http://local:1\n")
+    file = tmp_path / "production.env"
+    file.write_text(f"CONVEX_DEPLOY_KEY={KEY}\n")
+    target = find_target({"CONVEX_URL": "http://shell:1"}, tmp_path, env_file=file)
+    assert (target.url, target.admin_key) == ("http://127.0.0.1:3210", KEY)
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        find_target({}, tmp_path, env_file=tmp_path / "missing.env")
+
+
+def test_without_a_key_it_says_where_to_put_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"there is no key to the server: put .* into \.env\.local"):
+        find_target({}, tmp_path)
+
+
+@pytest.mark.parametrize("url", ["db.example.org", "ftp://db", "http://", "http://a b"])
+def test_an_address_of_no_server_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not the address of a server"):
+        find_target({"RTDB_ADMIN_KEY": KEY}, tmp_path, url=url)
+
+
+def test_a_target_does_not_print_its_key() -> None:
+    assert KEY not in f"{Target('http://a', KEY)!r} {Target('http://a', KEY)}"

@@ -1,0 +1,141 @@
+"""`rtdb deploy` and `rtdb dev` as a developer runs them: in a directory with an `.env.local`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.deploys import write_modules
+from tests.e2e.server_process import REPOSITORY, ServerProcess
+
+SECONDS_MAX = 60.0
+VERSION = """
+    @query
+    def version(ctx):
+        return {version}
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path, server: ServerProcess) -> Path:
+    """A front end's directory: its settings, and the app's functions."""
+    project = tmp_path / "project"
+    write_modules(project / "functions", app=VERSION.format(version=1))
+    (project / ".env.local").write_text(
+        f"CONVEX_DEPLOYMENT=dev:rtdb\nCONVEX_DEPLOY_KEY={server.admin_key}\nNEXT_PUBLIC_CONVEX_URL={server.url}\n"
+    )
+    return project
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "rtdb.cli.main", *arguments]
+
+
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith(("RTDB_", "CONVEX_", "NEXT_PUBLIC_"))
+} | {"PYTHONPATH": str(REPOSITORY)}
+
+
+def rtdb(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        cwd=project,
+        env=ENVIRONMENT,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+
+
+def version(server: ServerProcess) -> float | None:
+    """What the app that runs says, None while there is none."""
+    answer = httpx.post(f"{server.url}/api/run/app/version", json={"args": {}}, timeout=SECONDS_MAX).json()
+    value: float | None = answer.get("value")
+    return value
+
+
+def test_deploy_finds_the_server_and_says_what_it_changed(server: ServerProcess, project: Path) -> None:
+    first = rtdb(project, "deploy")
+    assert (first.returncode, first.stdout) == (0, f"Deployed to {server.url}.\n")
+    assert first.stderr == "  + function app:version\n"
+    assert version(server) == 1
+    assert rtdb(project, "deploy").stdout == f"Already deployed to {server.url}.\n"
+    write_modules(project / "functions", app=VERSION.format(version=2))
+    assert rtdb(project, "deploy", "--dry-run").stdout == f"Nothing was changed at {server.url}.\n"
+    assert version(server) == 1
+
+
+def test_what_stops_a_deploy_is_said_with_file_and_line_and_without_the_key(
+    server: ServerProcess, project: Path
+) -> None:
+    write_modules(project / "functions", app="undefined_name\n")
+    refused = rtdb(project, "deploy")
+    assert refused.returncode == 1
+    assert "app.py cannot be imported: Uncaught NameError" in refused.stderr
+    assert "functions/app.py:2 in <module>" in refused.stderr
+    elsewhere = rtdb(project, "deploy", "--url", "http://127.0.0.1:1")
+    assert "no answer from http://127.0.0.1:1" in elsewhere.stderr
+    (project / ".env.local").write_text(
+        f"CONVEX_DEPLOYMENT=prod:other\nCONVEX_DEPLOY_KEY={server.admin_key}\nCONVEX_URL={server.url}\n"
+    )
+    other = rtdb(project, "deploy")
+    assert "names the deployment 'other', and the server" in other.stderr
+    wrong = rtdb(project, "deploy", "--url", server.url, "--admin-key", server.admin_key[:-4] + "0000")
+    assert "refused the deploy (401)" in wrong.stderr
+    for result in (refused, elsewhere, other, wrong):
+        assert result.returncode == 1
+        assert server.admin_key.split("|")[1][:16] not in result.stdout + result.stderr
+
+
+def test_dev_deploys_every_save_and_keeps_the_last_good_app(
+    server: ServerProcess, project: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        process = subprocess.Popen(command("dev"), cwd=project, env=ENVIRONMENT, stdout=file, stderr=file)
+    try:
+        wait(lambda: version(server) == 1, output)
+        write_modules(project / "functions", app="1 / 0\n")
+        wait(lambda: "functions/app.py:2 in <module>" in output.read_text(), output)
+        assert version(server) == 1
+        write_modules(project / "functions", app=VERSION.format(version=2))
+        wait(lambda: version(server) == 2, output)
+        server.kill()
+        write_modules(project / "functions", app=VERSION.format(version=3))
+        wait(lambda: f"no answer from {server.url}" in output.read_text(), output)
+        server.start()
+        wait(lambda: version(server) == 3, output)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=SECONDS_MAX) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in output.read_text()
+
+
+def test_dev_once_deploys_once(server: ServerProcess, project: Path) -> None:
+    assert rtdb(project, "dev", "--once").returncode == 0
+    assert version(server) == 1
+    write_modules(project / "functions", app="1 / 0\n")
+    assert rtdb(project, "dev", "--once").returncode == 1
+
+
+def wait(holds: Callable[[], bool], output: Path) -> None:
+    deadline = time.monotonic() + SECONDS_MAX
+    while not holds():
+        assert time.monotonic() < deadline, f"nothing happened; the command wrote: {output.read_text()}"
