@@ -214,12 +214,14 @@ class SerialLane:
                 self._entries.popleft()
                 assert entry.outcome is not None
                 entry.mutation.lane_committed(entry.outcome, ts)
-        for rejection in block.rejections:
-            entry = self._at_committer.pop(rejection.call, None)
+        # A full disk rejects a whole group: all of it is answered before what is left begins again.
+        rejected = [(self._at_committer.pop(rejection.call, None), rejection.error) for rejection in block.rejections]
+        for entry, error in rejected:
             if entry is not None:
                 self._entries.remove(entry)
-                entry.mutation.lane_failed(rejection.error)
-                self._fail_epoch()
+                entry.mutation.lane_failed(error)
+        if any(entry is not None for entry, _ in rejected):
+            self._fail_epoch()
         for loss in block.losses:
             entry = self._at_committer.get(loss.call)
             if entry is not None:

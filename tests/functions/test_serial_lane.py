@@ -299,6 +299,24 @@ async def test_a_rejected_outcome_is_answered_and_the_rest_runs_again(autojump_c
         assert mutations[2].committed is not None
 
 
+async def test_a_group_that_is_rejected_whole_is_answered_whole(autojump_clock: MockClock) -> None:
+    """A full disk does that. Answered one by one, each would have cost an epoch in which all others ran again."""
+    async with running() as bench:
+        lane, _ = await bench.up()
+        await lane.begin_epoch(1)
+        mutations = bench.submit(1, 2, 3, 4)
+        for _ in range(3):
+            await bench.run(lane, 1)
+        bench.block(rejected=bench.commits[:], empty=True)
+        assert [mutation.error is not None for mutation in mutations] == [True, True, True, False]
+        over = await lane.next_call()
+        await lane.begin_epoch(2)
+        lane.send(Stale(over.call))
+        await bench.run(lane, 2)
+        bench.block(bench.commits[3])
+        assert mutations[3].committed is not None
+
+
 async def test_what_was_at_the_committer_when_the_runner_died_is_decided_before_anything_runs_again(
     autojump_clock: MockClock,
 ) -> None:
