@@ -57,8 +57,8 @@ HEADER_BYTES = 4
 FRAME_BYTES_SHARED = 16 * 1024 * 1024
 """Messages share a frame up to this size: the other end keeps a frame in memory until it is complete."""
 RECEIVE_BYTES = 64 * 1024
-"""Below what the allocator takes from the operating system and gives back at once (128 KiB): from there on every
-receive, however short, would cost 14 µs more."""
+"""Below what the allocator takes from the operating system and gives back at once (128 KiB): from there on a receive,
+however short, took 14 µs more in a loop by itself, though no difference was seen in a server under load."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Message])
