@@ -1,5 +1,8 @@
 """What a process of the server logs: one JSON object per line on standard error, set up once in its ``main``.
 
+Below a warning, lines are bounded: clients can make functions fail as fast as they can call, and the disk that holds
+the log must not fill at that rate. What was left out is counted in the next line that is written.
+
 Standard output belongs to ``serve``, which says there where it can be reached and nothing else.
 """
 
@@ -8,11 +11,38 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 
-__all__ = ["configure_process_log"]
+__all__ = ["FloodGate", "configure_process_log"]
+
+LINES_PER_SECOND_MAX = 100
+
+
+class FloodGate:
+    """Lets only so many debug and info lines of each second through."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._second = 0
+        self._lines = 0
+        self._left_out = 0
+
+    def __call__(self, _logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        second = int(self._monotonic())
+        if second != self._second:
+            self._second, self._lines = second, 0
+        if method in {"debug", "info"}:
+            self._lines += 1
+            if self._lines > LINES_PER_SECOND_MAX:
+                self._left_out += 1
+                raise structlog.DropEvent
+        if self._left_out:
+            event["lines_left_out"], self._left_out = self._left_out, 0
+        return event
 
 
 def configure_process_log(process: str, level: str) -> None:
@@ -24,6 +54,7 @@ def configure_process_log(process: str, level: str) -> None:
 
     structlog.configure(
         processors=[
+            FloodGate(),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             add_process,

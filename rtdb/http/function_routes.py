@@ -24,6 +24,7 @@ from rtdb.http.facade import Facade
 from rtdb.http.request import HttpRequest, decode_body, read_body
 from rtdb.http.result_format import ResultFormat, choose_format
 from rtdb.link.frames import Answer, ExecutionError, RequestKind
+from rtdb.sync.failure_log import log_failure
 from rtdb.sync.messages import ProtocolError, decode_timestamp, encode_timestamp, function_error_text
 from rtdb.values.function_path import parse_function_path
 
@@ -184,11 +185,11 @@ class FunctionRoutes:
             for place in range(len(batch)):
                 nursery.start_soon(run, place)
         envelopes: list[bytes] = []
-        for answer, write in zip(answers, formats, strict=True):
+        for path, answer, write in zip(paths, answers, formats, strict=True):
             assert answer is not None
             if answer.error is not None and answer.error.system:
                 return system_error_response(answer.error)
-            envelopes.append(self._envelope(request, answer, write))
+            envelopes.append(self._envelope(request, path, answer, write))
         return json_response(b'{"results":[' + b",".join(envelopes) + b"]}")
 
     async def function(self, request: HttpRequest) -> HttpResponse:
@@ -200,7 +201,7 @@ class FunctionRoutes:
             missing = ExecutionError(
                 code="ComponentPathNotFound", message=f"Component path '{body.componentPath[:200]}' not found"
             )
-            return json_response(self._envelope(request, Answer(0, None, missing, [], 0), write))
+            return json_response(self._envelope(request, body.path, Answer(0, None, missing, [], 0), write))
         return await self._run(request, "any", body.path, body.args, identity, write)
 
     async def run_by_path(self, request: HttpRequest, path: str) -> HttpResponse:
@@ -230,7 +231,7 @@ class FunctionRoutes:
         answer = await self._ask(kind, _canonical_path(path), args, identity, at_ts=at_ts)
         if answer.error is not None and answer.error.system:
             return system_error_response(answer.error)
-        return json_response(self._envelope(request, answer, write))
+        return json_response(self._envelope(request, path, answer, write))
 
     async def _ask(
         self, kind: RequestKind, path: str, args: msgspec.Raw, identity: Identity, *, at_ts: int | None
@@ -247,7 +248,7 @@ class FunctionRoutes:
             kind, path, _named_arguments(args), identity.attributes, internal=internal, at_ts=at_ts
         )
 
-    def _envelope(self, request: HttpRequest, answer: Answer, write: ResultFormat) -> bytes:
+    def _envelope(self, request: HttpRequest, path: str, answer: Answer, write: ResultFormat) -> bytes:
         error = answer.error
         log_lines = b""
         if answer.log_lines and not self._redact:
@@ -255,6 +256,8 @@ class FunctionRoutes:
         if error is None:
             assert answer.result is not None, "an answer holds a result or an error"
             return b'{"status":"success","value":' + write(answer.result) + log_lines + b"}"
-        text = function_error_text(request.request_id(), error, redact=self._redact)
+        name = request.request_id()
+        log_failure(name, path, error)
+        text = function_error_text(name, error, redact=self._redact)
         data = b"" if error.data is None else b',"errorData":' + write(error.data)
         return b'{"status":"error","errorMessage":' + _encode_json(text) + data + log_lines + b"}"

@@ -20,6 +20,7 @@ from rtdb.config import Limits
 from rtdb.errors import ForbiddenError, RateLimitedError
 from rtdb.link.frames import Answer, ExecutionError, SessionRequest
 from rtdb.sync.commands import Caller, Command, RunFunction, SendText
+from rtdb.sync.failure_log import log_failure
 from rtdb.sync.function_call import FunctionCall
 from rtdb.sync.messages import (
     Action,
@@ -128,7 +129,9 @@ class RequestQueue:
             assert answer.result is not None, "an answer has a result or an error"
             result = Raw(answer.result)
         else:
-            text = function_error_text(self._request_identifier(run), error, redact=self._redact)
+            request = self._request_identifier(run)
+            log_failure(request, run.path, error)
+            text = function_error_text(request, error, redact=self._redact)
             result = Raw(msgspec.json.encode(text))
             if error.data is not None:
                 error_data = Raw(error.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from tests.e2e.server_process import ServerProcess
 
 REDACTED = re.compile(r"\[Request ID: [0-9a-f]{16}\] Server Error(\n  Called by client)?$")
 """The npm client adds where it was called, and before it which function."""
+REQUEST_ID = re.compile(r"\[Request ID: ([0-9a-f]{16})\]")
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,29 @@ def test_http_tells_no_more(redacting: ServerProcess) -> None:
     assert refused.json()["message"] == "No auth provider found matching the given token"
     by_admin = ask("trouble:raises", Authorization=f"Convex {redacting.admin_key}").json()
     assert REDACTED.fullmatch(by_admin["errorMessage"])
+
+
+def test_the_log_says_what_stands_behind_each_request_id(redacting: ServerProcess, start_client: StartClient) -> None:
+    def logged(message: str) -> dict[str, str]:
+        request = REQUEST_ID.search(message)
+        assert request is not None
+        lines: list[dict[str, str]] = [json.loads(line) for line in redacting.log.splitlines() if request[1] in line]
+        assert len(lines) == 1
+        return lines[0]
+
+    client = start_client(redacting)
+    with pytest.raises(CallFailed) as query:
+        client.query("trouble:raises")
+    with pytest.raises(CallFailed) as mutation:
+        client.mutation("trouble:raises_in_mutation")
+    body = {"path": "trouble:raises", "args": {}}
+    over_http = httpx.post(f"{redacting.url}/api/query", json=body).json()["errorMessage"]
+    for message, path in (
+        (query.value.message, "trouble:raises"),
+        (mutation.value.message, "trouble:raises_in_mutation"),
+        (over_http, "trouble:raises"),
+    ):
+        line = logged(message)
+        assert line["function"].replace(".js", "") == path
+        assert line["error"] == "Uncaught ValueError: the cupboard is bare"
+        assert "(trouble.py:" in line["at"]
