@@ -83,6 +83,7 @@ def load_config(options: Options, environment: Mapping[str, str]) -> Config:
         name, separator, value = text.partition("=")
         if not separator:
             problems.append(f"--limit {text}: write it as --limit NAME=VALUE")
+            continue
         limits[name.strip()] = _Given(value.strip(), "--limit")
 
     values = _typed(Config, settings, problems)

@@ -106,7 +106,6 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
         f"prot (from {file}): there is no such setting; did you mean port?",
         f"host: 5 (from {file}) is not a text",
         f"undo_second (from {file} [limits]): there is no such limit; did you mean undo_seconds?",
-        "runners_max: '' (from --limit) is not a whole number",
         "data_dir: the server needs a directory to keep its data in; give --data-dir, RTDB_DATA_DIR or data_dir = …",
     ]
 

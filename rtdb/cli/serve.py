@@ -5,7 +5,9 @@ This process stays the outermost one: it holds the lock on the data directory fo
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -168,8 +170,23 @@ def _run(config: Config) -> int:
     except DataDirectoryError as error:
         fail(error, EXIT_CONFIGURATION)
     except OSError as error:
-        # The port is taken, the address is not ours, the directory is not writable: the system's words name it.
-        fail(f"cannot start on {config.host}:{config.port} with {config.data_dir}: {error}", EXIT_CONFIGURATION)
+        fail(_why_not_started(config, error), EXIT_CONFIGURATION)
+
+
+def _why_not_started(config: Config, error: OSError) -> str:
+    """Return which setting the operating system would not have, and what to do."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {config.port} of {config.host} is taken by another program, perhaps by another rtdb; "
+            "stop that one, or give another --port."
+        )
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{config.host} is no address of this machine ({error.strerror}); give another --host."
+    if error.errno in {errno.EACCES, errno.EPERM} and error.filename is None:
+        return f"port {config.port} is not for this user ({error.strerror}); give a --port of 1024 or more."
+    if error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror}. Give a --data-dir that this user can write to."
+    return f"cannot start on {config.host}:{config.port} with {config.data_dir}: {error}"
 
 
 def _write_admin_key(config: Config, secret: bytes) -> None:

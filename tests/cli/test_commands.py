@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,27 @@ def test_serve_refuses_a_data_directory_that_is_in_use(tmp_path: Path) -> None:
         result = invoke("serve", "--data-dir", str(tmp_path))
     assert result.exit_code == 78
     assert f"Another server is using {tmp_path}" in result.stderr
+
+
+def test_serve_says_that_the_port_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = invoke("serve", "--data-dir", str(tmp_path), "--port", str(port))
+    assert result.exit_code == 78
+    assert f"port {port} of 127.0.0.1 is taken by another program" in result.stderr
+    assert "--port" in result.stderr
+
+
+def test_serve_says_that_the_host_is_not_this_machine(tmp_path: Path) -> None:
+    result = invoke("serve", "--data-dir", str(tmp_path), "--host", "192.0.2.1", "--port", "0")
+    assert result.exit_code == 78
+    assert "192.0.2.1 is no address of this machine" in result.stderr
+
+
+def test_serve_says_which_place_cannot_be_written() -> None:
+    result = invoke("serve", "--data-dir", "/proc/nowhere")
+    assert result.exit_code == 78
+    assert "/proc/nowhere cannot be used: No such file or directory. Give a --data-dir" in result.stderr
 
 
 def test_an_issued_key_opens_the_instance(tmp_path: Path) -> None:
