@@ -1,7 +1,7 @@
 # Everything a developer runs, one word each. Every target first makes its own virtual environment in .venv (again
 # whenever pyproject.toml changes), so a fresh clone needs nothing but make, Python 3.11 or newer and a network.
 #
-#   make run                 start the server with the MemberPulse example on http://127.0.0.1:3210
+#   make run                 start the server with the MemberPulse example on http://127.0.0.1:3210 (or PORT=…)
 #   make test                everything a change must pass; CI runs exactly this
 #   make quick               the tests that take under 0.25 s each: under a minute in all
 #   make check               format, lint and types only

@@ -7,6 +7,7 @@ python watch.py ada http://192.168.1.20:3210
 """
 
 import argparse
+import os
 
 import trio
 
@@ -25,6 +26,6 @@ async def watch(user: str, url: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Watch a MemberPulse member's notifications live.")
     parser.add_argument("user", nargs="?", default="ada")
-    parser.add_argument("url", nargs="?", default="http://127.0.0.1:3210")
+    parser.add_argument("url", nargs="?", default=os.environ.get("RTDB_URL", "http://127.0.0.1:3210"))
     options = parser.parse_args()
     trio.run(watch, options.user, options.url)
