@@ -159,6 +159,9 @@ def admin_key_path(config: Config) -> Path:
 
 
 def _run(config: Config) -> int:
+    if config.functions is not None and next(config.functions.rglob("*.py"), None) is None:
+        # Not refused: an app may begin with nothing. But it is more often another directory that was meant.
+        messages.print(f"There are no Python modules in {config.functions}: this server has no functions.")
     try:
         with lock_data_dir(config.data_dir):
             # Looked at before any process starts, so that a directory that cannot be used is refused in one sentence.

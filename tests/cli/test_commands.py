@@ -62,6 +62,16 @@ def test_serve_says_that_the_port_is_taken(tmp_path: Path) -> None:
     assert "--port" in result.stderr
 
 
+def test_serve_says_that_a_functions_directory_is_empty(tmp_path: Path) -> None:
+    functions = tmp_path / "functions"
+    functions.mkdir()
+    arguments = ("serve", "--data-dir", str(tmp_path), "--functions", str(functions), "--host", "192.0.2.1")
+    complaint = f"There are no Python modules in {functions}"
+    assert complaint in invoke(*arguments).stderr
+    (functions / "todos.py").write_text("", encoding="utf-8")
+    assert complaint not in invoke(*arguments).stderr
+
+
 def test_serve_says_that_the_host_is_not_this_machine(tmp_path: Path) -> None:
     result = invoke("serve", "--data-dir", str(tmp_path), "--host", "192.0.2.1", "--port", "0")
     assert result.exit_code == 78
