@@ -43,13 +43,28 @@ def run(
 
     For example: rtdb run notifications:list '{"userId": "ada"}'
     """
-    key = admin_key_file.read_text(encoding="ascii").strip() if admin_key_file is not None else admin_key
-    answer = _post(url.rstrip("/"), path, _parse_arguments(args), key)
+    if not url.startswith(("http://", "https://")):
+        fail(f"{url} is not the address of a server; write it as in http://127.0.0.1:3210")
+    answer = _post(url.rstrip("/"), path, _parse_arguments(args), _key(admin_key, admin_key_file))
     for line in answer.get("logLines", []):
         messages.print(line, style="dim", markup=False)
     if answer.get("status") != "success":
-        fail(f"{path} failed: {answer.get('errorMessage', answer)}")
+        message = str(answer.get("errorMessage", answer))
+        if message.endswith("] Server Error"):
+            message += ": this server does not tell clients why; its log does, under this request id."
+        fail(f"{path} failed: {message}")
     results.print_json(data=answer.get("value"))
+
+
+def _key(given: str | None, file: Path | None) -> str | None:
+    try:
+        key = given if file is None else file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file} holds no admin key ({error}); the server's is the file admin.key in its data directory")
+    if key is not None and not (key.isascii() and key.isprintable()):
+        # What is wrong with it may well be a secret that was pasted badly, so it is not repeated.
+        fail("the admin key has characters that no key has; copy it whole, as `rtdb admin-key` printed it")
+    return key
 
 
 def _parse_arguments(text: str) -> dict[str, Any]:
@@ -74,7 +89,7 @@ def _post(url: str, path: str, arguments: dict[str, Any], key: str | None) -> di
     try:
         response = httpx.post(url + route, json=body, headers=headers, timeout=REQUEST_SECONDS_MAX)
         answer = response.json()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         fail(f"no answer from {url} ({error}); is the server running there?")
     except ValueError:
         fail(f"{url} answered {response.status_code} with something other than JSON; is it an rtdb server?")

@@ -123,6 +123,24 @@ def test_run_says_where_it_found_no_server() -> None:
     assert "no answer from http://127.0.0.1:1" in result.stderr
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:3210", "localhost", "ftp://localhost"])
+def test_run_wants_the_whole_address(url: str) -> None:
+    result = invoke("run", "a:b", "--url", url)
+    assert result.exit_code == 1
+    assert f"{url} is not the address of a server; write it as in http://" in result.stderr
+
+
+def test_run_takes_a_damaged_admin_key_for_one(tmp_path: Path) -> None:
+    file = tmp_path / "admin.key"
+    file.write_bytes(b"\xff\xfe")
+    assert f"{file} holds no admin key" in invoke("run", "a:b", "--admin-key-file", str(file)).stderr
+    file.write_text("rtdb|half\nof another", encoding="ascii")
+    for given in (["--admin-key-file", str(file)], ["--admin-key", "rtdb|\u00fc"]):
+        result = invoke("run", "a:b", *given)
+        assert result.exit_code == 1
+        assert "characters that no key has" in result.stderr
+
+
 class FakeServer:
     """Answers in the server's place and remembers what it was asked."""
 
@@ -162,6 +180,11 @@ def test_an_administrator_calls_any_function(monkeypatch: pytest.MonkeyPatch, tm
             200,
             {"status": "error", "errorMessage": "Uncaught ValueError: [no]"},
             "a:b failed: Uncaught ValueError: [no]",
+        ),
+        (
+            200,
+            {"status": "error", "errorMessage": "[Request ID: 00ff00ff00ff00ff] Server Error"},
+            "Server Error: this server does not tell clients why; its log does, under this request id.",
         ),
         (403, {"code": "BadDeployKey", "message": "Not this key"}, "refused the call (403): Not this key"),
         (502, "bad gateway", "refused the call (502): bad gateway"),
