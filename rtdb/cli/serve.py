@@ -188,7 +188,7 @@ def _why_not_started(config: Config, error: OSError) -> str:
     if error.errno in {errno.EACCES, errno.EPERM} and error.filename is None:
         return f"port {config.port} is not for this user ({error.strerror}); give a --port of 1024 or more."
     if error.filename is not None:
-        return f"{error.filename} cannot be used: {error.strerror}. Give a --data-dir that this user can write to."
+        return f"{error.filename} cannot be used: {error.strerror}. Give a place that this user can write to."
     return f"cannot start on {config.host}:{config.port} with {config.data_dir}: {error}"
 
 

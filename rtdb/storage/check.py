@@ -20,11 +20,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+import lmdb
 import msgspec
 from blake3 import blake3
 
 from rtdb.config import Limits
-from rtdb.errors import RtdbError
+from rtdb.errors import DataDirectoryError, RtdbError
 from rtdb.index.definition import IndexDefinition
 from rtdb.index.index_key import full_key
 from rtdb.index.registry import Registry, load_registry
@@ -74,9 +75,17 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def check(data_dir: Path) -> Report:
-    """Check the database of a data directory. Raises DataDirectoryError when there is none that can be opened."""
+    """Check the database of a data directory.
+
+    Raises DataDirectoryError when there is none that can be opened, or when LMDB cannot find its way through it.
+    """
     with open_environment(data_dir, readonly=True, limits=Limits()) as environment:
-        return check_environment(environment)
+        try:
+            return check_environment(environment)
+        except lmdb.Error as error:
+            raise DataDirectoryError(
+                f"{data_dir} is damaged so badly that it cannot be walked: {error}. Restore it from a backup."
+            ) from error
 
 
 def check_environment(environment: Environment) -> Report:

@@ -81,7 +81,7 @@ def test_serve_says_that_the_host_is_not_this_machine(tmp_path: Path) -> None:
 def test_serve_says_which_place_cannot_be_written() -> None:
     result = invoke("serve", "--data-dir", "/proc/nowhere")
     assert result.exit_code == 78
-    assert "/proc/nowhere cannot be used: No such file or directory. Give a --data-dir" in result.stderr
+    assert "/proc/nowhere cannot be used: No such file or directory. Give a place" in result.stderr
 
 
 def test_an_issued_key_opens_the_instance(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from rtdb.values.json_codec import decode_canonical, encode
 
 A, B, C = (bytes(15) + bytes([number]) for number in (1, 2, 3))
 LONG_TEXT = "x" * 2000
+PAGE_BYTES = 4096
 
 
 @pytest.fixture
@@ -85,6 +86,20 @@ def test_a_data_directory_is_opened_read_only(tmp_path: Path) -> None:
         check(tmp_path)
     Database(tmp_path).close()
     assert check(tmp_path).is_clean
+
+
+def test_a_file_with_damaged_pages_is_one_sentence(tmp_path: Path) -> None:
+    with Database(tmp_path) as database:
+        index = database.index("players", "by_name", ("name",))
+        database.write([(index.table, A, {"name": "ann-of-green-gables"})])
+    file = tmp_path / "db" / "data.mdb"
+    content = file.read_bytes()
+    pages = [content[start : start + PAGE_BYTES] for start in range(0, len(content), PAGE_BYTES)]
+    damaged = [b"\xff" * PAGE_BYTES if b"ann-of-green-gables" in page else page for page in pages]
+    assert damaged != pages
+    file.write_bytes(b"".join(damaged))
+    with pytest.raises(DataDirectoryError, match=r"damaged so badly that it cannot be walked"):
+        check(tmp_path)
 
 
 @pytest.mark.parametrize("internal", [A, B], ids=["short key", "long key"])
