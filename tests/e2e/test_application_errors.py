@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -59,6 +60,6 @@ def test_a_failed_nested_mutation_is_undone_and_its_caller_commits(
     server: ServerProcess, start_client: StartClient
 ) -> None:
     client = start_client(server)
-    name = {"name": f"carried on {id(client)}"}
+    name = {"name": f"carried on {uuid4()}"}
     assert client.mutation("trouble:carries_on", name) == [2.0, True]
     assert client.query("counters:get", name) == 2.0

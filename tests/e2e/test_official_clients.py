@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_a_subscriber_sees_what_a_second_client_writes(
     shared_memberpulse: ServerProcess, start_client: StartClient, start_node: StartClient
 ) -> None:
     reader, writer = start_client(shared_memberpulse), start_node(shared_memberpulse)
-    user = f"ada-{id(reader)}"
+    user = f"ada-{uuid4()}"
     unread = reader.subscribe("notifications:list", {"userId": user})
     assert unread.wait(lambda _: True) == []
     first = writer.mutation("notifications:create", notification(user, "first"))
@@ -36,7 +37,7 @@ def test_a_subscriber_sees_what_a_second_client_writes(
 
 def test_a_client_reads_its_own_write(shared_memberpulse: ServerProcess, start_client: StartClient) -> None:
     client = start_client(shared_memberpulse)
-    user = f"grace-{id(client)}"
+    user = f"grace-{uuid4()}"
     unread = client.subscribe("notifications:list", {"userId": user})
     unread.wait(lambda value: value == [])
     client.mutation("notifications:create", notification(user))
@@ -47,7 +48,7 @@ def test_a_client_reads_its_own_write(shared_memberpulse: ServerProcess, start_c
 def test_a_write_outside_what_was_read_tells_nobody(shared_memberpulse: ServerProcess, start_node: StartClient) -> None:
     # The npm client only: the other one repeats its last results at every transition, changed or not.
     client = start_node(shared_memberpulse)
-    user = f"alan-{id(client)}"
+    user = f"alan-{uuid4()}"
     unread = client.subscribe("notifications:list", {"userId": user})
     unread.wait(lambda value: value == [])
     client.mutation("notifications:create", notification(f"not-{user}"))
@@ -109,7 +110,7 @@ def test_every_kind_of_value_goes_there_and_back(
 def test_a_result_of_many_megabytes_arrives_and_changes(laboratory: ServerProcess, start_client: StartClient) -> None:
     """Above 5 MB the npm client is sent chunks, the other one message."""
     client = start_client(laboratory)
-    name = f"large-{id(client)}"
+    name = f"large-{uuid4()}"
     large = client.subscribe("values:large", {"name": name})
     text, count = large.wait(lambda _: True)
     assert (text, count) == ("ü" * 3_000_000, 0)

@@ -6,6 +6,7 @@ import os
 import signal
 from functools import partial
 from operator import eq
+from uuid import uuid4
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_clients_survive_the_death_of_every_gateway_and_nothing_else_dies(
     laboratory: ServerProcess, start_client: StartClient, start_node: StartClient
 ) -> None:
     reader, writer = start_client(laboratory), start_node(laboratory)
-    name = f"gateways-{id(reader)}"
+    name = f"gateways-{uuid4()}"
     count = reader.subscribe("counters:get", {"name": name})
     count.wait(lambda value: value == 0)
     others = laboratory.descendants().keys() - gateways(laboratory)
@@ -57,4 +58,4 @@ def test_a_failed_mutation_is_heard_of_at_once_and_the_next_one_runs(
         with pytest.raises(CallFailed) as caught:
             client.mutation(f"trouble:{failure}")
         assert caught.value.data == ({"kind": "full"} if failure == "raises_convex_error" else None)
-    assert client.mutation("counters:increment", {"name": f"after-{failure}-{id(client)}"}) == 1
+    assert client.mutation("counters:increment", {"name": f"after-{failure}-{uuid4()}"}) == 1
