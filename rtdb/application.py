@@ -73,6 +73,31 @@ class _GatewayCaller:
         self._link.queue(frames.Answer(call=self._number, result=result, error=error, log_lines=log_lines, ts=ts))
 
 
+class _SessionCaller:
+    """Everybody who waits for one mutation of a session: its client, and the same client come back before the answer.
+
+    ``under_way`` is the application's table of these; the entry ends with the answer.
+    """
+
+    __slots__ = ("_callers", "_request", "_under_way")
+
+    def __init__(
+        self, under_way: dict[frames.SessionRequest, _SessionCaller], request: frames.SessionRequest, caller: Caller
+    ) -> None:
+        self._under_way = under_way
+        self._request = request
+        self._callers = [caller]
+        under_way[request] = self
+
+    def join(self, caller: Caller) -> None:
+        self._callers.append(caller)
+
+    def answer(self, result: bytes | None, error: frames.ExecutionError | None, log_lines: list[str], ts: int) -> None:
+        del self._under_way[self._request]
+        for caller in self._callers:
+            caller.answer(result, error, log_lines, ts)
+
+
 class _QueryExecution(Execution):
     """A query asked for once."""
 
@@ -188,6 +213,7 @@ class Application:
         self._functions: dict[str, frames.FunctionKind] = {}
         self._last_call = 0
         self._calls = 0
+        self._under_way: dict[frames.SessionRequest, _SessionCaller] = {}
         self._committing: dict[int, _Mutation] = {}
         self._held: deque[tuple[_Mutation, frames.Commit]] = deque()
         self._early: list[tuple[Caller, frames.Outcome, int]] = []
@@ -268,10 +294,19 @@ class Application:
 
     def request(self, caller: Caller, request: frames.CallRequest, *, by_server: bool = False) -> None:
         """Run a function for a caller, who is answered exactly once. ``by_server``: it is the hub itself."""
+        if request.session is not None:
+            # Sent again while its first attempt is under way: a second one could fail, and be told of, while the first
+            # commits. Both callers get the one answer.
+            under_way = self._under_way.get(request.session)
+            if under_way is not None:
+                under_way.join(caller)
+                return
         if self._calls >= self._limits.calls_max or self.draining:
             self._refuse(caller)
             return
         self._calls += 1
+        if request.session is not None:
+            caller = _SessionCaller(self._under_way, request.session, caller)
         kind = self._functions.get(request.path)
         source = request.path if kind is not None else ""
         call = frames.Call(

@@ -30,6 +30,7 @@ from rtdb.link.frames import (
     ReadRange,
     Rejection,
     RoundResults,
+    SessionRequest,
     Stale,
     Unwatch,
     Watch,
@@ -437,6 +438,27 @@ async def test_a_gateway_that_dies_takes_neither_its_mutations_nor_the_hub_with_
         await bench.execute(other)
         (commit,) = bench.commits()
         bench.block(commit)
+        bench.application.drain()
+        await bench.application.wait_idle()
+
+
+async def test_a_mutation_sent_again_while_it_runs_is_executed_once_and_answered_to_both(
+    autojump_clock: MockClock,
+) -> None:
+    """A client came back before its answer and sent the mutation again. Both attempts ran; the second failed, which the
+    client was told, and then the first was committed."""
+    async with running() as bench:
+        _, runner, _ = await bench.up()
+        session = SessionRequest("00000000-0000-4000-8000-000000000000", 7)
+        first = bench.request("m:write", "mutation", session=session)
+        again = bench.request("m:write", "mutation", session=session)
+        await bench.execute(runner, writes=[WRITE])
+        late = bench.request("m:write", "mutation", session=session)
+        (commit,) = bench.commits()
+        bench.block(commit)
+        assert {(answer.call, answer.ts) for answer in bench.answers()} == {
+            (call, bench.ts) for call in (first, again, late)
+        }
         bench.application.drain()
         await bench.application.wait_idle()
 
