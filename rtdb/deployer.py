@@ -5,7 +5,7 @@
     store     the bundle, durably, under its hash
     load      it in runners of its own; the first describes it
     prepare   tables made, indexes begun                            ┐
-    check     the documents there are, in chunks                    │ functions/deployments.py;
+    check     the documents there are, in chunks                    │ functions/system/deployments.py;
     build     wait for the indexes, which the committer builds      │ every few seconds the documents
     push      the switch, in one transaction                        ┘ written meanwhile are checked too
     switch    the pool, and what the application knows of functions

@@ -41,7 +41,7 @@ from rtdb.functions.function_calls import (
     wrong_kind,
 )
 from rtdb.functions.log_lines import LogLines
-from rtdb.functions.system_functions import SYSTEM_FUNCTIONS
+from rtdb.functions.system import SYSTEM_FUNCTIONS
 from rtdb.link.frames import Call, ExecutionError, FunctionKind, Outcome, ReadRange, SessionRequest, Write
 from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
 from rtdb.transaction.cursor import CursorCodec

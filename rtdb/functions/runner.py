@@ -30,10 +30,10 @@ from rtdb.clock import Clock, Random
 from rtdb.config import decode_config
 from rtdb.errors import RtdbError, SnapshotTooOldError
 from rtdb.functions.app_loader import App, AppLoadError, load_app
-from rtdb.functions.deployments import deployment_document_id
 from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
-from rtdb.functions.system_functions import SYSTEM_PATH_PREFIX
+from rtdb.functions.system import SYSTEM_PATH_PREFIX
+from rtdb.functions.system.deployments import deployment_document_id
 from rtdb.link import frames
 from rtdb.link.link import Message
 from rtdb.storage.documents import StoredDocument

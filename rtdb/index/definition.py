@@ -59,6 +59,11 @@ class TableDefinition(msgspec.Struct, frozen=True):
     by_id: IndexDefinition
     by_creation_time: IndexDefinition
 
+    @property
+    def is_system(self) -> bool:
+        """Whether this is one of the platform's own tables, whose indexes no app declares."""
+        return self.name.startswith("_")
+
 
 def by_id(table: int) -> IndexDefinition:
     """Return the built-in index that is the order of `documents` itself."""

@@ -1,8 +1,8 @@
 """Which tables and indexes exist, at one position: built from the documents of `_tables` and `_indexes`.
 
 A registry is immutable; :meth:`Registry.with_writes` makes the one after some writes, which is how applying a
-block and going back over one both keep it right. The system tables are always there. Lookups are by name
-(what a function says) and by number (what a document's id or a read range says).
+block and going back over one both keep it right. The system tables are always there, with their indexes. Lookups are
+by name (what a function says) and by number (what a document's id or a read range says).
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from rtdb.errors import StorageError
 from rtdb.index.definition import IndexDefinition, IndexState, TableDefinition, by_creation_time, by_id
 from rtdb.storage.documents import unpack_document
 from rtdb.storage.environment import ReadTransaction
-from rtdb.storage.keys import INDEXES_PER_TABLE, table_of_index, table_prefix
+from rtdb.storage.keys import INDEXES_PER_TABLE, index_number, table_of_index, table_prefix
 from rtdb.storage.system_tables import (
     FIRST_USER_TABLE,
     INDEXES_TABLE,
     NEXT_TABLE_KEY,
+    SYSTEM_INDEXES,
     SYSTEM_TABLES,
     TABLES_TABLE,
     index_name_key,
@@ -33,6 +34,11 @@ RegistryWrite = tuple[int, bytes, bytes | None]
 """Table number, internal id, canonical encoded JSON or None: a write to `_tables` or `_indexes`."""
 
 _FIRST_DECLARED = 2
+
+_SYSTEM_INDEXES = tuple(
+    IndexDefinition(index_number(index.table, index.position), index.table, index.name, index.fields)
+    for index in SYSTEM_INDEXES
+)
 
 
 class _TableEntry(msgspec.Struct):
@@ -66,11 +72,13 @@ class Registry:
         self._index_documents = dict(index_documents or {})
         names = SYSTEM_TABLES | dict(self._table_documents.values())
         declared: dict[int, list[IndexDefinition]] = {}
-        for definition in self._index_documents.values():
+        for definition in (*_SYSTEM_INDEXES, *self._index_documents.values()):
             declared.setdefault(definition.table, []).append(definition)
         self._by_number = {number: _table(name, number, declared.get(number, [])) for name, number in names.items()}
         self._by_name = {table.name: table for table in self._by_number.values()}
-        self._indexes = {definition.number: definition for definition in self._index_documents.values()}
+        self._indexes = {
+            definition.number: definition for definition in (*_SYSTEM_INDEXES, *self._index_documents.values())
+        }
         for table in self._by_number.values():
             self._indexes[table.by_id.number] = table.by_id
             self._indexes[table.by_creation_time.number] = table.by_creation_time
@@ -97,12 +105,12 @@ class Registry:
         return self._indexes.get(number)
 
     def indexes_in_state(self, state: IndexState) -> list[IndexDefinition]:
-        """Return the declared indexes in a state, by number: what there is to backfill or to erase."""
+        """Return the indexes an app has declared that are in a state, by number: what there is to backfill or erase."""
         found = [definition for definition in self._index_documents.values() if definition.state == state]
         return sorted(found, key=lambda definition: definition.number)
 
     def index_document(self, number: int) -> bytes | None:
-        """Return the internal id of the `_indexes` document of a declared index."""
+        """Return the internal id of the `_indexes` document of an index that an app has declared."""
         for internal, definition in self._index_documents.items():
             if definition.number == number:
                 return internal

@@ -11,17 +11,26 @@ so that the registry can be read before it is known. Three kinds of name exist b
 * the *deployment key* in :data:`DEPLOYMENT_INDEX` stands for the active deployment in the same way.
 
 Reserved indexes hold no entries: they exist in read sets and key changes only.
+
+A system table may have indexes beside the built-in ones. They are declared here and nowhere else (`_indexes` does not
+list them), are ready from the first block on, and only the platform's own functions find them: for an app a visible
+system table has the built-in ones. A number never changes its meaning, and a table that has been in a release gets no
+further index without a new format of the database: nothing would build it over the documents that are there.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 from blake3 import blake3
 
 from rtdb.values.ordering import encode_key
 
 __all__ = [
+    "CRON_JOBS_TABLE",
+    "CRON_JOB_LOGS_TABLE",
+    "CRON_NEXT_RUN_TABLE",
     "DEPLOYMENTS_TABLE",
     "DEPLOYMENT_INDEX",
     "DEPLOYMENT_KEY",
@@ -30,11 +39,14 @@ __all__ = [
     "NAMES_INDEX",
     "NEXT_TABLE_KEY",
     "SCHEDULED_FUNCTIONS_TABLE",
+    "SCHEDULED_JOBS_TABLE",
     "SESSION_REQUESTS_TABLE",
     "STORAGE_TABLE",
+    "SYSTEM_INDEXES",
     "SYSTEM_TABLES",
     "TABLES_TABLE",
     "VISIBLE_SYSTEM_TABLES",
+    "SystemIndex",
     "index_document_id",
     "index_name_key",
     "session_request_id",
@@ -49,6 +61,14 @@ INDEXES_TABLE: Final = 514
 DEPLOYMENTS_TABLE: Final = 515
 SESSION_REQUESTS_TABLE: Final = 516
 """``{session, request, result, logLines}``: mutations already committed for a sync session."""
+SCHEDULED_JOBS_TABLE: Final = 517
+"""``{claim, due, path, postponed}``: the unfinished ones of `_scheduled_functions`, under the same internal ids."""
+CRON_JOBS_TABLE: Final = 518
+"""``{name, path, args, schedule}``: the cron jobs of the active deployment."""
+CRON_NEXT_RUN_TABLE: Final = 519
+"""``{claim, due, previous, path, postponed}``: when each cron job runs next, under the internal id of its document."""
+CRON_JOB_LOGS_TABLE: Final = 520
+"""``{name, time, path, args, status, logLines, seconds}``: the newest runs of each cron job."""
 SCHEDULED_FUNCTIONS_TABLE: Final = 539
 STORAGE_TABLE: Final = 540
 """539 and 540 are the numbers that clients see in ids (data-model §3.2)."""
@@ -58,9 +78,31 @@ SYSTEM_TABLES: Final[dict[str, int]] = {
     "_indexes": INDEXES_TABLE,
     "_deployments": DEPLOYMENTS_TABLE,
     "_session_requests": SESSION_REQUESTS_TABLE,
+    "_scheduled_jobs": SCHEDULED_JOBS_TABLE,
+    "_cron_jobs": CRON_JOBS_TABLE,
+    "_cron_next_run": CRON_NEXT_RUN_TABLE,
+    "_cron_job_logs": CRON_JOB_LOGS_TABLE,
     "_scheduled_functions": SCHEDULED_FUNCTIONS_TABLE,
     "_storage": STORAGE_TABLE,
 }
+
+
+class SystemIndex(msgspec.Struct, frozen=True):
+    """One index of a system table. ``position`` is its place among the table's indexes, 2 or higher: with the table it
+    makes the index's number (keys.py)."""
+
+    table: int
+    position: int
+    name: str
+    fields: tuple[str, ...]
+
+
+SYSTEM_INDEXES: Final = (
+    SystemIndex(SCHEDULED_FUNCTIONS_TABLE, 2, "by_completed_time", ("completedTime",)),
+    SystemIndex(SCHEDULED_JOBS_TABLE, 2, "by_due", ("claim", "due", "path")),
+    SystemIndex(CRON_NEXT_RUN_TABLE, 2, "by_due", ("claim", "due", "path")),
+    SystemIndex(CRON_JOB_LOGS_TABLE, 2, "by_name", ("name", "time")),
+)
 
 VISIBLE_SYSTEM_TABLES: Final = frozenset({"_scheduled_functions", "_storage"})
 """Those that an app may read, with ``ctx.db.system`` (data-model §3.4); for it the others do not exist."""

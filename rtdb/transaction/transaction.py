@@ -345,6 +345,30 @@ class Transaction:
         start = after + b"\0" if after else b""
         return run_stages(*self._scan(table.by_creation_time, start, b"\xff", False), [], _not_counted)
 
+    def scan_system(
+        self,
+        table: int,
+        index: str,
+        expressions: Sequence[tuple[RangeOperator, str, Any]] = (),
+        *,
+        descending: bool = False,
+    ) -> Iterator[Document]:
+        """Yield the documents of a system table in the order of one of its indexes, as far as they are asked for.
+
+        ``expressions`` restrict it as those of ``with_index`` do. Only the platform scans so: nothing is counted.
+        """
+        definition = self._registry.table_by_number(table)
+        assert definition is not None, "system tables are always there"
+        assert definition.is_system, "a table of the app is read with its rules"
+        found = definition.indexes[index]
+        bounds = bounds_from_expressions(found, [RangeExpression(*parts) for parts in expressions], definition.name)
+        return run_stages(*self._scan(found, *bounds, descending), [], _not_counted)
+
+    def get_system(self, table: int, internal: bytes) -> Document | None:
+        """Return a document of a system table, or None. It is not counted."""
+        stored = self.get_stored(table, internal)
+        return None if stored is None else decode_canonical(stored.data)  # type: ignore[return-value]
+
     def depend_on_table(self, table: TableDefinition) -> None:
         """Take every document of a table, and that there is no other, for read."""
         everything = self._reads.open_scan(table.by_creation_time.number, b"", b"\xff", descending=False)
@@ -416,9 +440,12 @@ class Transaction:
         return self._find_table(name)
 
     def _find_index(self, table: str, definition: TableDefinition | None, name: str) -> IndexDefinition:
-        if name not in ("by_id", "by_creation_time"):
+        is_built_in = name in ("by_id", "by_creation_time")
+        if not is_built_in:
             self._reads.add_point(NAMES_INDEX, index_name_key(table, name))
         index = None if definition is None else definition.indexes.get(name)
+        if definition is not None and definition.is_system and not is_built_in:
+            index = None  # The platform's own: an app that relied on one would keep it from ever changing.
         if index is None:
             raise DeveloperError(f"Index {table}.{name} not found.", code="IndexNotFoundError")
         if index.state != "ready":

@@ -14,6 +14,7 @@ from rtdb.storage.system_tables import (
     INDEXES_TABLE,
     NAMES_INDEX,
     NEXT_TABLE_KEY,
+    SYSTEM_INDEXES,
     SYSTEM_TABLES,
     TABLES_TABLE,
     index_document_id,
@@ -56,11 +57,31 @@ def test_system_tables_are_always_there_with_their_built_in_indexes() -> None:
         table = registry.table(name)
         assert table is not None
         assert table.number == number
-        assert set(table.indexes) == {"by_id", "by_creation_time"}
+        own = [index for index in SYSTEM_INDEXES if index.table == number]
+        assert set(table.indexes) == {"by_id", "by_creation_time", *(index.name for index in own)}
+        assert len(table.stored) == 1 + len(own)
         assert registry.table_by_number(number) is table
         assert registry.index_by_number(number * 128 + 1) == table.by_creation_time
     assert registry.index_by_number(NAMES_INDEX) is None
     assert registry.next_table_number() == FIRST_USER_TABLE
+
+
+def test_the_indexes_of_system_tables_are_ready_have_fixed_numbers_and_are_nobodys_to_build_or_drop() -> None:
+    registry = Registry()
+    numbers = [index.table * 128 + index.position for index in SYSTEM_INDEXES]
+    assert len(set(numbers)) == len(numbers)
+    for index, number in zip(SYSTEM_INDEXES, numbers, strict=True):
+        assert index.position >= 2
+        assert number < FIRST_USER_TABLE * 128
+        definition = registry.index_by_number(number)
+        assert definition is not None
+        assert (definition.name, definition.fields, definition.state) == (index.name, index.fields, "ready")
+        table = registry.table_by_number(index.table)
+        assert table is not None
+        assert table.is_system
+        assert definition in table.stored
+        assert registry.index_document(number) is None
+    assert registry.indexes_in_state("ready") == []
 
 
 def test_tables_and_indexes_are_found_by_name_and_by_number() -> None:

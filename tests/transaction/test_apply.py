@@ -25,6 +25,7 @@ from rtdb.storage.system_tables import (
     DEPLOYMENTS_TABLE,
     NAMES_INDEX,
     NEXT_TABLE_KEY,
+    SCHEDULED_JOBS_TABLE,
     index_name_key,
     table_name_key,
 )
@@ -72,6 +73,14 @@ def replay(source: Environment, data_dir: Path) -> Environment:
     return target
 
 
+def put_job(number: int, claim: str, due: float) -> Write:
+    """A write to a system table that has an index of its own."""
+    content = {"claim": claim, "due": due, "path": "x" * 600}
+    return Write(
+        SCHEDULED_JOBS_TABLE, internal_id(number), document(SCHEDULED_JOBS_TABLE, internal_id(number), content)
+    )
+
+
 numbers = st.integers(1, 6)
 fields = st.fixed_dictionaries(
     {},
@@ -85,6 +94,7 @@ writes = st.one_of(
     st.builds(lambda number, content: put(number, **content), numbers, fields),
     st.builds(delete, numbers),
     st.just(write_index("messages", "by_room", BY_AUTHOR + 1, ["room", "author"], "backfilling")),
+    st.builds(put_job, numbers, st.sampled_from(["", "server"]), st.sampled_from([1.0, 2.0])),
     # Dropped for good: an index never comes back under its number before it has been erased.
     st.just(write_index("messages", "by_author", BY_AUTHOR, ["author"], "dropped")),
 )

@@ -26,14 +26,15 @@ transaction. Its id follows from the bundle, so that a runner knows from a snaps
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import lru_cache
-from typing import Any, Final, TypeVar
+from functools import lru_cache, partial
+from typing import Any, Final
 
 import msgspec
 from blake3 import blake3
 
 from rtdb.errors import DeveloperError, SnapshotTooOldError, StorageError, ValidationError
 from rtdb.functions.description import decode_description
+from rtdb.functions.system.definition import Arguments, SystemFunction, convert_arguments
 from rtdb.index.definition import IndexDefinition, IndexState, TableDefinition
 from rtdb.index.index_key import full_key
 from rtdb.schema.compiled import compile_document_validator
@@ -46,6 +47,7 @@ from rtdb.values.json_codec import decode_canonical
 
 __all__ = [
     "CHECKED_AT_ONCE",
+    "FUNCTIONS",
     "abandon",
     "check",
     "check_changes",
@@ -58,9 +60,6 @@ __all__ = [
 
 CHECKED_AT_ONCE: Final = 1000
 """Documents of one check: some 20 ms, in which its runner does nothing else."""
-
-Arguments = dict[str, Any]
-Asked = TypeVar("Asked")
 
 
 class _Prepare(msgspec.Struct):
@@ -216,11 +215,7 @@ def _active_deployment(transaction: Transaction) -> Arguments | None:
     return decode_canonical(stored.data)  # type: ignore[return-value]  # a document is an object
 
 
-def _convert(arguments: Arguments, asked: type[Asked]) -> Asked:
-    try:
-        return msgspec.convert(arguments, asked, strict=False)
-    except msgspec.ValidationError as error:
-        raise DeveloperError(f"This step of a deploy takes other arguments: {error}", code="InvalidPush") from error
+_convert = partial(convert_arguments, code="InvalidPush", what="This step of a deploy")
 
 
 @lru_cache(maxsize=4)
@@ -246,6 +241,8 @@ def _depend_on_registry(transaction: Transaction) -> None:
 
 def _declared(table: TableDefinition) -> list[IndexDefinition]:
     """Return the table's indexes that an app has declared: in use, or being built."""
+    if table.is_system:
+        return []
     return [index for index in table.stored if index is not table.by_creation_time]
 
 
@@ -338,3 +335,14 @@ def _check_document(check_document: DocumentCheck, document: dict[str, Any], wha
         raise ValidationError(
             f"{what} does not match the schema: {error.message}", code="SchemaEnforcementError"
         ) from error
+
+
+FUNCTIONS: Final = {
+    "_system/deployments:current": SystemFunction("query", current),
+    "_system/deployments:prepare": SystemFunction("mutation", prepare, reserved=True),
+    "_system/deployments:check": SystemFunction("query", check, reserved=True),
+    "_system/deployments:check_changes": SystemFunction("query", check_changes, reserved=True),
+    "_system/deployments:progress": SystemFunction("query", progress, reserved=True),
+    "_system/deployments:push": SystemFunction("mutation", push, reserved=True),
+    "_system/deployments:abandon": SystemFunction("mutation", abandon, reserved=True),
+}

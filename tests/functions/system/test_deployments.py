@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rtdb.config import Limits
-from rtdb.functions import deployments
-from rtdb.functions.deployments import deployment_document_id
+from rtdb.functions.system import deployments
+from rtdb.functions.system.deployments import deployment_document_id
 from rtdb.index.definition import IndexDefinition
 from rtdb.link.frames import ExecutionError
 from rtdb.transaction.snapshot import Snapshot
@@ -92,6 +92,15 @@ def test_pushing_the_same_again_writes_nothing(bench: MakeBench) -> None:
     for name in ("prepare", "push"):
         arguments = app.step_arguments(since=0)
         assert app.execute(f"_system/deployments:{name}", arguments, internal=True, by_server=True).writes == []
+
+
+def test_a_push_leaves_the_indexes_of_system_tables_alone(bench: MakeBench) -> None:
+    app = deployed(bench, schema=NUMBERS_BY_N)
+    app.push(m=WRITER)
+    assert [index.name for index in dropped(app)] == ["by_n"]
+    jobs = app.committer.registry.index("_scheduled_jobs", "by_due")
+    assert jobs is not None
+    assert jobs.state == "ready"
 
 
 def test_the_next_push_replaces_the_deployment(bench: MakeBench) -> None:
