@@ -9,7 +9,7 @@ the committer the hub stops with a non-zero exit code, everything with it; ``ser
 the hub       the kernel kills its children; ``serve`` starts it again
 ============  ========================================================================================================
 
-This module knows processes and links; what the messages mean is the business of `application.py`.
+This module knows processes and links; what the messages mean is the business of `application/`.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ def test_no_unit_is_placed_twice() -> None:
         ("rtdb/sync/connection.py", "from rtdb.schema.table import Table", "is a leaf above rtdb.values"),
         ("rtdb/functions/context.py", "from rtdb.transaction.transaction import T", "imports point down only"),
         ("rtdb/gateway/gateway.py", "from rtdb import application", "only as messages of rtdb.link.frames"),
-        ("rtdb/application.py", "import rtdb.functions.runner", "it loads code of the app"),
-        ("rtdb/application.py", "from rtdb.testing import faults", "nobody in rtdb does"),
+        ("rtdb/application/application.py", "import rtdb.functions.runner", "it loads code of the app"),
+        ("rtdb/application/application.py", "from rtdb.testing import faults", "nobody in rtdb does"),
         ("rtdb/cli/main.py", "from rtdb import query", "imports from the public rtdb"),
         ("rtdb/transaction/committer.py", "import trio", "may not import trio"),
         ("rtdb/transaction/committer.py", "import time\nnow = time.time()", "has its seam elsewhere"),
@@ -59,7 +59,7 @@ def test_a_planted_violation_is_found(tmp_path: Path, path: str, source: str, ex
     """Control: a small tree that is in order, and the same tree with one bad line."""
     for name in (
         "rtdb/__init__.py",
-        "rtdb/application.py",
+        "rtdb/application/application.py",
         "rtdb/functions/runner.py",
         "rtdb/schema/table.py",
         "rtdb/storage/keys.py",

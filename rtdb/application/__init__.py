@@ -1,0 +1,25 @@
+"""The hub's centre: runs functions for whoever calls, follows the blocks, keeps watched queries told.
+
+Read :mod:`~rtdb.application.application` first: the façade that gateways, the deployer and the hub talk to, and the one
+place where its parts are joined. Then along a call's way:
+
+==================  ==================================================================================================
+calls               a call is accepted, or refused, and answered once; what else is under way is counted for the drain
+caller              who is answered: a gateway, or everybody who waits for one mutation of a session
+queries             a query asked for once
+mutations           a mutation: lane or pool, committer, and again when it was beaten
+watched_queries     the queries clients subscribe to, executed in rounds
+completions         where *every* execution ends, whichever of the three it was
+positions           the newest block, and the recent ones that queries can be read at
+==================  ==================================================================================================
+
+It is synchronous: each message from a gateway, a runner or the committer is handled to its end, then
+:meth:`Application.pump` sends what that caused. So nothing here can be interleaved, and whatever arrives together is
+sent on together. It never runs app code, never touches a client socket or the disk, and never decodes a document:
+arguments and results pass through it as bytes.
+"""
+
+from rtdb.application.application import Application
+from rtdb.application.caller import Caller, OutgoingLink
+
+__all__ = ["Application", "Caller", "OutgoingLink"]

@@ -1,0 +1,161 @@
+"""The façade, as the hub implements it: run a function for a client, watch a query, follow the blocks.
+
+The :class:`Application` joins the runner pool, the serial lane, the committer and the reactivity of one server, and
+decides which of its parts carries a call out.
+
+A mutation's way:  gateway ─CallRequest▶ (lane or pool) ─Call▶ runner ─Outcome▶ here ─Commit▶ committer ─BlockApplied▶
+here: first the reactor marks what the block invalidated, then the answer goes out, then a round re-runs the queries.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+from rtdb.application.caller import Caller, GatewayCaller, OutgoingLink
+from rtdb.application.calls import Calls
+from rtdb.application.completions import Completions
+from rtdb.application.mutations import Mutations
+from rtdb.application.positions import Positions
+from rtdb.application.queries import Queries
+from rtdb.application.watched_queries import WatchedQueries
+from rtdb.clock import Clock
+from rtdb.config import Config
+from rtdb.functions.description import Description
+from rtdb.functions.runner_pool import RunnerPool
+from rtdb.link import frames
+from rtdb.link.link import Message
+from rtdb.reactivity.reactor import ReactorStatistics
+
+__all__ = ["Application"]
+
+
+class Application:
+    """The hub's state, from the position the committer opened the database at. Gateways come and go."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        pool: RunnerPool,
+        committer: OutgoingLink,
+        opened: frames.CommitterReady,
+    ) -> None:
+        limits = config.limits
+        next_call = count(1).__next__
+        self._pool = pool
+        self._committer = committer
+        self._gateways: dict[int, OutgoingLink] = {}
+        self._functions: dict[str, frames.FunctionKind] = {}
+        self._positions = Positions(clock, limits.undo_seconds, opened)
+        self._completions = Completions(self._positions)
+        self._calls = Calls(limits, next_call, self._completions)
+        self._mutations = Mutations(limits, pool, committer, opened.seq, next_call)
+        self._watched = WatchedQueries(
+            limits, pool, self._completions, self._gateways, next_call, seq=opened.seq, ts=opened.ts
+        )
+        self._queries = Queries(limits, pool, self._positions, self._watched, self._mutations.go_on)
+
+    def use_description(self, description: Description) -> None:
+        """Take note of the app's functions: their kinds decide how a call is run."""
+        self._functions = {function.path: function.kind for function in description.functions}
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The newest block's seq and timestamp."""
+        return self._positions.seq, self._positions.ts
+
+    @property
+    def calls(self) -> int:
+        """Calls under way."""
+        return len(self._calls)
+
+    @property
+    def reactor_statistics(self) -> ReactorStatistics:
+        """Sizes and counts of the watched queries."""
+        return self._watched.statistics()
+
+    # --- gateways -----------------------------------------------------------------------------------------------------
+
+    def add_gateway(self, gateway: int, link: OutgoingLink) -> None:
+        self._gateways[gateway] = link
+        self._watched.add_gateway(gateway)
+
+    def remove_gateway(self, gateway: int) -> None:
+        """Forget a gateway whose link ended: its watches go; its mutations under way complete unheard."""
+        if self._gateways.pop(gateway, None) is not None:
+            self._watched.remove_gateway(gateway)
+
+    def gateway_message(self, gateway: int, message: Message) -> None:
+        match message:
+            case frames.CallRequest():
+                self.request(GatewayCaller(self._gateways[gateway], message.call), message)
+            case frames.Watch():
+                self._watched.watch(gateway, message)
+            case frames.Unwatch():
+                self._watched.unwatch(gateway, message.watch)
+            case frames.Cancel():
+                # Executions are short and cannot be taken back from a runner's queue; the answer is dropped there.
+                pass
+            case _:
+                raise AssertionError(f"a gateway sent {type(message).__name__}")
+
+    # --- calls --------------------------------------------------------------------------------------------------------
+
+    def request(self, caller: Caller, request: frames.CallRequest, *, by_server: bool = False) -> None:
+        """Run a function for a caller, who is answered exactly once. ``by_server``: it is the hub itself."""
+        kind = self._functions.get(request.path)
+        source = "" if kind is None else request.path
+        accepted = self._calls.accept(caller, request, source, by_server=by_server)
+        if accepted is None:
+            return
+        is_mutation = request.kind == "mutation" or (request.kind == "any" and kind == "mutation")
+        if is_mutation or request.path.startswith("_system/"):
+            self._mutations.run(accepted)
+        else:
+            self._queries.run(accepted, request.at_ts)
+
+    # --- the committer ------------------------------------------------------------------------------------------------
+
+    def block_applied(self, block: frames.BlockApplied) -> None:
+        """Follow one durable block: invalidate first, then answer (Invariant 7), then let rounds start."""
+        if block.seq:
+            self._positions.advance(block.seq, block.ts)
+            self._watched.block_applied(block)
+            self._completions.block_applied()
+        self._mutations.block_applied(block)
+
+    # --- time and end -------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Do what only the passing of time makes due: retries, and entries nobody has asked for any more."""
+        self._watched.expire()
+        self._mutations.expire()
+        self._positions.forget()
+        self.pump()
+
+    def pump(self) -> None:
+        """Start what has become possible and send everything that is queued. Called after each batch of messages."""
+        # The lane's head may have left it without a block.
+        self._mutations.release_held()
+        self._watched.start_rounds(self._functions)
+        self._watched.send_messages()
+        self._pool.flush()
+        self._committer.flush()
+        for link in self._gateways.values():
+            link.flush()
+
+    @property
+    def draining(self) -> bool:
+        """Whether no new calls are taken any more."""
+        return self._calls.draining
+
+    def drain(self) -> None:
+        """Take no new calls and tell the gateways to finish; what is under way is still answered."""
+        self._calls.drain()
+        for link in self._gateways.values():
+            link.queue(frames.Drain(reason="shutdown"))
+        self.pump()
+
+    async def wait_idle(self) -> None:
+        """Wait until no call is under way. To be called once no more are taken."""
+        await self._calls.wait_idle()

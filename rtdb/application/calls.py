@@ -1,0 +1,121 @@
+"""The calls under way: each is accepted or refused, and one that was accepted is answered exactly once.
+
+Executions of watched queries are not calls: nobody waits for them to end, and a drain does not either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from rtdb.application.caller import Caller, SessionCaller
+from rtdb.application.completions import Completion, Completions, unexecuted_outcome
+from rtdb.config import Limits
+from rtdb.link import frames
+
+__all__ = ["AcceptedCall", "Calls"]
+
+
+class AcceptedCall:
+    """A call from being accepted to its answer. Whoever carries it out calls one of the two methods, once."""
+
+    __slots__ = ("_caller", "_calls", "call", "source")
+
+    def __init__(self, calls: Calls, caller: Caller, call: frames.Call, source: str) -> None:
+        self._calls = calls
+        self._caller = caller
+        self.call = call
+        self.source = source
+        """The path of the function if there is one of that name, else empty."""
+
+    def finish(self, outcome: frames.Outcome, ts: int, *, cached: bool = False) -> None:
+        """End it with an outcome, which may be an error of the function; ``ts`` is that of its commit or snapshot."""
+        self._calls.completions.complete(Completion(self.call, self.source, outcome, ts, cached), self)
+
+    def fail(self, kind: frames.FunctionKind, error: frames.ExecutionError) -> None:
+        """End it without an outcome of the function."""
+        self.finish(unexecuted_outcome(self.call, kind, error=error), 0)
+
+    def completed(self, completion: Completion) -> None:
+        outcome = completion.outcome
+        self._calls.ended()
+        self._caller.answer(outcome.result, outcome.error, outcome.log_lines, completion.ts)
+
+
+class Calls:
+    """Counts the calls under way, refuses what is too much, and joins what is sent twice."""
+
+    def __init__(self, limits: Limits, next_call: Callable[[], int], completions: Completions) -> None:
+        self._limits = limits
+        self._next_call = next_call
+        self.completions = completions
+        self._count = 0
+        self._sessions: dict[frames.SessionRequest, SessionCaller] = {}
+        self.draining = False
+        self._idle = trio.Event()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def accept(
+        self, caller: Caller, request: frames.CallRequest, source: str, *, by_server: bool
+    ) -> AcceptedCall | None:
+        """Return the call to carry out, or None: then the caller has been refused, or waits for one under way."""
+        if request.session is not None:
+            # Sent again while its first attempt is under way: a second one could fail, and be told of, while the first
+            # commits. Both callers get the one answer.
+            under_way = self._sessions.get(request.session)
+            if under_way is not None:
+                under_way.join(caller)
+                return None
+        if self._count >= self._limits.calls_max or self.draining:
+            caller.answer(None, self._refusal(), [], 0)
+            return None
+        self._count += 1
+        if request.session is not None:
+            caller = SessionCaller(self._sessions, request.session, caller)
+        call = frames.Call(
+            call=self._next_call(),
+            kind=request.kind,
+            path=request.path,
+            args=request.args,
+            identity=request.identity,
+            internal=request.internal,
+            at=None,
+            session=request.session,
+            journal=None,
+            by_server=by_server,
+        )
+        return AcceptedCall(self, caller, call, source)
+
+    def ended(self) -> None:
+        """A call has been completed."""
+        self._count -= 1
+        if self.draining and self._count == 0:
+            self._idle.set()
+
+    def drain(self) -> None:
+        """Accept no more."""
+        self.draining = True
+        if self._count == 0:
+            self._idle.set()
+
+    async def wait_idle(self) -> None:
+        """Wait until no call is under way. To be called once no more are accepted."""
+        assert self.draining
+        await self._idle.wait()
+
+    def _refusal(self) -> frames.ExecutionError:
+        if self.draining:
+            return frames.ExecutionError(
+                code="ShuttingDown", message="The server is shutting down; try again in a moment.", system=503
+            )
+        return frames.ExecutionError(
+            code="TooManyConcurrentRequests",
+            message=(
+                f"Too many concurrent requests: {self._limits.calls_max} calls are under way (calls_max). "
+                "Try again later."
+            ),
+            system=429,
+        )
