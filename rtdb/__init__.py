@@ -10,6 +10,9 @@ The server itself is started with ``rtdb serve``; ARCHITECTURE.md explains how i
 from rtdb.functions.context import DatabaseReader, DatabaseWriter, MutationContext, QueryContext, SystemReader
 from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.definition import internal_mutation, internal_query, mutation, query
+from rtdb.functions.http_headers import Headers
+from rtdb.functions.http_message import Request, Response
+from rtdb.functions.http_router import HttpRouter, http_action
 from rtdb.functions.pagination_validators import pagination_options_validator, pagination_result_validator
 from rtdb.schema.schema import define_schema
 from rtdb.schema.table import define_table
@@ -21,13 +24,18 @@ __all__ = [
     "ConvexError",
     "DatabaseReader",
     "DatabaseWriter",
+    "Headers",
+    "HttpRouter",
     "Int64",
     "MutationContext",
     "QueryContext",
+    "Request",
+    "Response",
     "SystemReader",
     "Value",
     "define_schema",
     "define_table",
+    "http_action",
     "internal_mutation",
     "internal_query",
     "mutation",

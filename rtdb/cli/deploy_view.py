@@ -65,10 +65,10 @@ class DeployView:
 
 
 def change_lines(change: dict[str, Any]) -> Iterator[Text]:
-    """Yield a line for each function, table and index that a deploy changes."""
-    for kind in ("functions", "tables"):
+    """Yield a line for each function, route, table and index that a deploy changes."""
+    for kind in ("functions", "routes", "tables"):
         for what, mark, style in _MARKS:
-            for name in change[f"{kind}_{what}"]:
+            for name in change.get(f"{kind}_{what}", ()):
                 yield Text(f"  {mark} {kind.removesuffix('s')} {name}", style=style)
     for index in change["indexes"]:
         before, after = index["fields_before"], index["fields"]

@@ -6,6 +6,7 @@ import find``), and two deployments can be loaded in one process. Sub-directorie
 
 ==================  ===================================================================
 ``schema.py``       holds ``schema = define_schema({...})``
+``http.py``         holds ``http = HttpRouter()``, the routes of the app's HTTP actions
 any other module    its decorated functions are ``module:name`` or ``folder/module:name``
 ==================  ===================================================================
 
@@ -25,8 +26,9 @@ from types import ModuleType
 from rtdb.config import Limits
 from rtdb.errors import BadRequestError, DeveloperError, RtdbError, ValidationError
 from rtdb.functions.definition import FunctionDefinition
-from rtdb.functions.description import Description, FunctionDescription
+from rtdb.functions.description import Description, FunctionDescription, RouteDescription
 from rtdb.functions.error_report import report_exception
+from rtdb.functions.http_router import HttpRouter
 from rtdb.link.frames import ExecutionError, FunctionKind
 from rtdb.schema.compiled import Check, compile_document_validator, compile_validator
 from rtdb.schema.schema import Schema
@@ -88,11 +90,18 @@ class AppFunction:
 
 
 class App:
-    """An imported app: its functions by canonical path, its schema, and its description."""
+    """An imported app: its functions by canonical path, its schema, its HTTP routes, and its description."""
 
-    def __init__(self, root: Path, definitions: dict[str, FunctionDefinition], schema: Schema | None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        definitions: dict[str, FunctionDefinition],
+        schema: Schema | None,
+        router: HttpRouter | None,
+    ) -> None:
         self.root = root
         self.schema = schema
+        self.router = router
         self.tables = TableNames()
         self.functions = {
             path: AppFunction(path, definition, self.tables) for path, definition in sorted(definitions.items())
@@ -102,6 +111,7 @@ class App:
         self.description = Description(
             functions=[_describe(path, definition) for path, definition in sorted(definitions.items())],
             schema=None if schema is None else schema.to_json(),
+            routes=None if router is None else [RouteDescription(path, method) for path, method, _ in router.routes()],
         )
         self.document_checks = _document_checks(schema, self.tables)
         """By table name, for tables whose documents the schema checks."""
@@ -131,14 +141,17 @@ def load_app(directory: Path, limits: Limits) -> App:
     package = _make_package(root)
     definitions: dict[str, FunctionDefinition] = {}
     schema: Schema | None = None
+    router: HttpRouter | None = None
     for path in _module_files(root):
         name = path.relative_to(root).with_suffix("").as_posix()
         module = _import_module(package, name, root, limits)
         if name == "schema":
             schema = _find_schema(module)
+        elif name == "http":
+            router = _find_router(module)
         elif name not in RESERVED_MODULES:
             _collect(name, module, definitions)
-    return App(root, definitions, schema)
+    return App(root, definitions, schema, router)
 
 
 def _make_package(root: Path) -> str:
@@ -193,6 +206,17 @@ def _find_schema(module: ModuleType) -> Schema:
             code="InvalidSchemaExport",
         )
     return schema
+
+
+def _find_router(module: ModuleType) -> HttpRouter:
+    router = getattr(module, "http", None)
+    if router is None:
+        raise _load_error("http.py does not define `http`. Write `http = HttpRouter()`.")
+    if not isinstance(router, HttpRouter):
+        raise _load_error(
+            f"`http` in http.py is not a router but {type(router).__name__}. Write `http = HttpRouter()`."
+        )
+    return router
 
 
 def _collect(name: str, module: ModuleType, definitions: dict[str, FunctionDefinition]) -> None:

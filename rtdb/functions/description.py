@@ -13,7 +13,7 @@ import msgspec
 
 from rtdb.link.frames import FunctionKind
 
-__all__ = ["Description", "FunctionDescription", "decode_description", "encode_description"]
+__all__ = ["Description", "FunctionDescription", "RouteDescription", "decode_description", "encode_description"]
 
 
 class FunctionDescription(msgspec.Struct, frozen=True):
@@ -26,11 +26,20 @@ class FunctionDescription(msgspec.Struct, frozen=True):
     returns: dict[str, Any] | None
 
 
+class RouteDescription(msgspec.Struct, frozen=True):
+    """One HTTP route: ``path`` is exact, or a prefix followed by ``*``."""
+
+    path: str
+    method: str
+
+
 class Description(msgspec.Struct, frozen=True):
-    """An app: its functions in the order of their paths, and its schema's JSON (None: no schema)."""
+    """An app: its functions in the order of their paths, its schema's JSON (None: no schema), and its HTTP routes
+    (None: no HTTP actions)."""
 
     functions: list[FunctionDescription]
     schema: dict[str, Any] | None
+    routes: list[RouteDescription] | None = None
 
 
 _decoder = msgspec.json.Decoder(Description)

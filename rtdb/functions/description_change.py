@@ -27,6 +27,9 @@ class DescriptionChange(msgspec.Struct, frozen=True):
     functions_added: list[str]
     functions_changed: list[str]
     functions_removed: list[str]
+    routes_added: list[str]
+    """As in ``GET /orders``; a prefix ends with ``*``."""
+    routes_removed: list[str]
     tables_added: list[str]
     tables_changed: list[str]
     tables_removed: list[str]
@@ -37,6 +40,7 @@ def compare_descriptions(old: Description | None, new: Description) -> Descripti
     """Return how ``new`` differs from ``old`` (None: nothing was ever deployed)."""
     functions_before = {} if old is None else {function.path: function for function in old.functions}
     functions = {function.path: function for function in new.functions}
+    routes_before, routes = _routes(old), _routes(new)
     before, after = _schema(old), _schema(new)
     documents_before = {name: table.document for name, table in before.tables.items()}
     documents = {name: table.document for name, table in after.tables.items()}
@@ -45,6 +49,8 @@ def compare_descriptions(old: Description | None, new: Description) -> Descripti
         functions_added=sorted(functions.keys() - functions_before.keys()),
         functions_changed=_changed(functions_before, functions),
         functions_removed=sorted(functions_before.keys() - functions.keys()),
+        routes_added=sorted(routes - routes_before),
+        routes_removed=sorted(routes_before - routes),
         tables_added=sorted(documents.keys() - documents_before.keys()),
         tables_changed=_changed(documents_before, documents),
         tables_removed=sorted(documents_before.keys() - documents.keys()),
@@ -58,6 +64,12 @@ def compare_descriptions(old: Description | None, new: Description) -> Descripti
 
 def _changed(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
     return sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
+
+
+def _routes(description: Description | None) -> set[str]:
+    if description is None or description.routes is None:
+        return set()
+    return {f"{route.method} {route.path}" for route in description.routes}
 
 
 def _schema(description: Description | None) -> Schema:

@@ -7,7 +7,7 @@ import pytest
 
 from rtdb.config import Limits
 from rtdb.functions.app_loader import App, AppLoadError, load_app
-from rtdb.functions.description import decode_description, encode_description
+from rtdb.functions.description import RouteDescription, decode_description, encode_description
 from rtdb.link.frames import ExecutionError
 from tests.functions.app_bench import write_app
 
@@ -76,7 +76,7 @@ def test_a_module_named_like_one_of_the_standard_library_shadows_nothing(tmp_pat
     path = list(sys.path)
     app = load(
         tmp_path,
-        http="router = None",
+        http="http = HttpRouter()",
         json="""
         @query
         def f(ctx): pass
@@ -92,6 +92,54 @@ def test_a_module_named_like_one_of_the_standard_library_shadows_nothing(tmp_pat
     assert list(app.functions) == ["json:f", "m:f"]
     assert app.functions["m:f"].handler(None) == [200, "1"]
     assert sys.path == path
+
+
+def test_http_routes_are_described_exact_ones_first(tmp_path: Path) -> None:
+    app = load(
+        tmp_path,
+        hooks="""
+        @http_action
+        async def receive(ctx, request): return Response()
+        """,
+        http="""
+        from .hooks import receive
+
+        http = HttpRouter()
+        http.route(path_prefix="/hooks/", method="POST", handler=receive)
+        http.route(path="/b", method="POST", handler=receive)
+        http.route(path="/b", method="GET", handler=receive)
+        http.route(path="/a", method="PUT", handler=receive)
+        """,
+    )
+    assert app.functions == {}
+    assert app.description.routes == [
+        RouteDescription("/a", "PUT"),
+        RouteDescription("/b", "GET"),
+        RouteDescription("/b", "POST"),
+        RouteDescription("/hooks/*", "POST"),
+    ]
+    assert decode_description(encode_description(app.description)) == app.description
+
+
+def test_an_app_without_an_http_module_has_no_routes_at_all(tmp_path: Path) -> None:
+    assert load(tmp_path / "1", m="").description.routes is None
+    assert load(tmp_path / "2", http="http = HttpRouter()").description.routes == []
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "http.py does not define `http`. Write `http = HttpRouter()`."),
+        ("http = 5", "`http` in http.py is not a router but int. Write `http = HttpRouter()`."),
+        (
+            "http = HttpRouter()\nhttp.route(path='a', method='GET', handler=http_action(f))",
+            "http.py cannot be imported: Uncaught ValueError: path 'a' does not start with a /",
+        ),
+    ],
+)
+def test_an_http_module_without_a_router_is_refused(tmp_path: Path, source: str, message: str) -> None:
+    error = load_error(tmp_path, http=f"async def f(ctx, request): pass\n{source}")
+    assert (error.code, error.message) == ("InvalidModules", message)
 
 
 def test_modules_import_each_other_relatively(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from rtdb.functions.description import Description, FunctionDescription
+from rtdb.functions.description import Description, FunctionDescription, RouteDescription
 from rtdb.functions.description_change import IndexChange, compare_descriptions
 from rtdb.schema.schema import define_schema
 from rtdb.schema.table import Table, define_table
@@ -47,6 +47,14 @@ def test_functions_and_tables_are_changed_when_what_they_promise_is() -> None:
         ["m:gone"],
     )
     assert (change.tables_added, change.tables_changed, change.tables_removed) == (["c"], ["b"], ["a"])
+
+
+def test_routes_come_and_go() -> None:
+    before = Description([], None, routes=[RouteDescription("/a", "GET"), RouteDescription("/b/*", "GET")])
+    after = Description([], None, routes=[RouteDescription("/a", "POST"), RouteDescription("/b/*", "GET")])
+    change = compare_descriptions(before, after)
+    assert (change.routes_added, change.routes_removed) == (["POST /a"], ["GET /a"])
+    assert compare_descriptions(Description([], None), before).routes_added == ["GET /a", "GET /b/*"]
 
 
 def test_an_index_with_other_fields_is_one_change() -> None:
