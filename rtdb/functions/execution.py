@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rtdb.functions.runner_handle import how_it_ended
 from rtdb.link import frames
 
 __all__ = [
@@ -102,11 +103,10 @@ def pinned_error(bytes_max: int) -> frames.ExecutionError:
 
 
 def ended_error(source: str, code: int) -> frames.ExecutionError:
-    how = f"exit code {code}" if code >= 0 else f"signal {-code}"
     return frames.ExecutionError(
         code="FunctionEndedProcess",
         message=(
-            f"Function {source} ended the process it ran in ({how}). A function must return or raise; it may not call "
-            "os._exit, crash an extension module, or use more memory than the runner has."
+            f"Function {source} ended the process it ran in ({how_it_ended(code)}). A function must return or raise; "
+            "it may not call os._exit, crash an extension module, or use more memory than the runner has."
         ),
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-import trio
-
+from rtdb.functions.app_process import AppProcess
 from rtdb.functions.execution import Execution
 from rtdb.functions.runner_handle import RunnerHandle
 from rtdb.link import frames
@@ -13,30 +12,18 @@ from rtdb.link import frames
 __all__ = ["PooledRunner"]
 
 
-class PooledRunner:
+class PooledRunner(AppProcess):
     """A runner and its queue.
 
-    ``start``           what it was started with: its code
-    ``is_next``         its code is not deployed yet: it gets nothing before it is
-    ``ready``           it has described its app
     ``is_lane``         it has the role of the serial lane, to its end
-    ``retiring_since``  it gets nothing more, and ends when it has finished what it has
-    ``killed``          it was killed; ``killed_because`` is then what its running call is told, None if nothing
+    ``killed_because``  what its running call is told when it was killed, None if nothing
     ``is_slow``         its running call takes so long that nothing should wait behind it
     ``stale_until``     its code was not the deployed one a moment ago: it gets nothing before this time
     """
 
     def __init__(self, handle: RunnerHandle, start: frames.RunnerStart, now: float, *, is_next: bool) -> None:
-        self.handle = handle
-        self.start = start
-        self.is_next = is_next
-        self.link = handle.link
-        self.started_at = now
-        self.following = trio.CancelScope()
-        self.ready = False
+        super().__init__(handle, start, now, is_next=is_next)
         self.is_lane = False
-        self.retiring_since: float | None = None
-        self.killed = False
         self.killed_because: frames.ExecutionError | None = None
         self.is_slow = False
         self.stale_until = 0.0
@@ -47,8 +34,10 @@ class PooledRunner:
         self._expected: deque[float] = deque()
         self.head_since = now
         self.head_file_bytes: int | None = None
-        self.idle_since = now
-        self.was_found_ended = False
+
+    @property
+    def unheard_since(self) -> float | None:
+        return self.head_since if self.running else None
 
     def accepts(self, now: float) -> bool:
         """Whether ordinary calls may be dispatched to it."""
@@ -99,19 +88,8 @@ class PooledRunner:
             self.idle_since = now
             self.expected_micros = 0.0
 
-    def kill(self, because: frames.ExecutionError | None = None) -> None:
-        """Kill it. It is still there until its link has ended."""
+    def kill_because(self, error: frames.ExecutionError) -> None:
+        """Kill it for what it does; its running call is told so."""
         if not self.killed:
-            self.killed = True
-            self.killed_because = because
-            self.handle.kill()
-
-    def has_ended_unheard(self) -> bool:
-        """Whether it ended although its link is open: a process that app code forked may hold the other end.
-
-        Asked at intervals; it takes two, so that what it said last has been heard.
-        """
-        if not self.handle.has_ended():
-            return False
-        found_before, self.was_found_ended = self.was_found_ended, True
-        return found_before
+            self.killed_because = error
+            self.kill()

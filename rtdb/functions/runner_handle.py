@@ -12,7 +12,7 @@ from typing import Protocol
 from rtdb.link.link import Link, SocketLink
 from rtdb.link.supervisor import start_child
 
-__all__ = ["RunnerHandle", "StartRunner", "process_runners"]
+__all__ = ["RunnerHandle", "StartRunner", "how_it_ended", "process_runners"]
 
 
 class RunnerHandle(Protocol):
@@ -39,6 +39,11 @@ class RunnerHandle(Protocol):
 
 StartRunner = Callable[[], RunnerHandle]
 """Start a runner; it expects ``RunnerStart`` on its link."""
+
+
+def how_it_ended(code: int) -> str:
+    """Say how a process ended of which :meth:`RunnerHandle.wait` returned ``code``."""
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
 
 class _ProcessRunner:

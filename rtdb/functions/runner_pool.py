@@ -17,16 +17,15 @@ no runner can be started           calls wait ``queue_seconds_max`` and fail; st
 
 Whatever waits is dispatched oldest first, and its age is counted from its first wait.
 
-Other code is loaded (:meth:`RunnerPool.load`) in runners beside those in use, and used from :meth:`RunnerPool.switch`
-on: runners of both are alive then, and the earlier ones finish what they have and end.
+The runners' lives, and their replacement by runners of other code at a deploy, are the business of `fleet.py`; how long
+a running call may take is that of `head_watch.py`. The pool decides how many runners there are, and what each one does.
 
-The pool does not know what a call is for: it is given executions and calls back. It also keeps one runner in the role
-of the serial lane, whose order is kept by `serial_lane.py`.
+It does not know what a call is for: it is given executions and calls back. It also keeps one runner in the role of the
+serial lane, whose order is kept by `serial_lane.py`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -40,16 +39,15 @@ from rtdb.functions.execution import (
     deployment_changed_error,
     ended_error,
     overloaded_error,
-    pinned_error,
-    timed_out_error,
     unavailable_error,
 )
-from rtdb.functions.next_code import NextCode
+from rtdb.functions.fleet import Fleet
+from rtdb.functions.head_watch import HeadWatch
 from rtdb.functions.pooled_runner import PooledRunner
 from rtdb.functions.run_times import RunTimes
 from rtdb.functions.runner_handle import StartRunner
 from rtdb.link import frames
-from rtdb.link.link import LinkClosed, Message
+from rtdb.link.link import Message
 from rtdb.link.supervisor import EXIT_SOFTWARE
 
 __all__ = ["Execution", "PooledRunner", "RunnerOwner", "RunnerPool"]
@@ -62,15 +60,6 @@ PIPELINE_MICROS_MAX = 3000.0
 
 SHRINK_SECONDS = 30.0
 WATCH_SECONDS = 0.01
-STALL_SECONDS = 0.1
-"""A watch that comes later than this says that the hub had no time; runners are not to blame for it."""
-UNHEARD_SECONDS = 0.1
-"""From when on a running call, or a kill, makes the pool look whether the runner is still there."""
-PINNED_CHECK_SECONDS = 1.0
-START_DELAY_SECONDS = 0.05
-START_DELAY_SECONDS_MAX = 5.0
-RETIREMENT_SECONDS_MAX = 5.0
-"""How long a runner with nothing left to do may take to end: code of the app may have left threads behind."""
 STALE_SECONDS = 0.02
 
 _log = structlog.get_logger("rtdb.runners")
@@ -106,23 +95,21 @@ class RunnerPool:
         file_bytes: Callable[[], int],
     ) -> None:
         self._owner = owner
-        self._start = start
         self._limits = limits
-        self._start_runner = start_runner
-        self._file_bytes = file_bytes
-        self._runners: list[PooledRunner] = []
+        self._fleet = Fleet(
+            "runner",
+            self,
+            start,
+            process_type=PooledRunner,
+            start_process=start_runner,
+            start_seconds_max=limits.runner_start_seconds_max,
+        )
         self._waiting = CallQueue()
         self._submitted = 0
         self._times = RunTimes()
-        self._nursery: trio.Nursery | None = None
+        self._heads = HeadWatch(limits, self._times, file_bytes)
         self._lane: PooledRunner | None = None
         self._lane_changed: Callable[[PooledRunner | None], None] | None = None
-        self._next: NextCode | None = None
-        """Set from ``load`` until ``switch`` or ``discard``."""
-        self._stopping = False
-        self._failed_starts = 0
-        self._start_after = 0.0
-        self._watched_at = math.inf
 
     # --- what the hub calls -------------------------------------------------------------------------------------------
 
@@ -154,54 +141,37 @@ class RunnerPool:
 
     def flush(self) -> None:
         """Send what has been dispatched."""
-        for runner in self._runners:
-            runner.link.flush()
+        self._fleet.flush()
 
     def statistics(self) -> dict[str, int]:
+        runners = self._fleet.processes
         return {
-            "runners": len(self._runners),
+            "runners": len(runners),
             "waiting": len(self._waiting),
-            "running": sum(len(runner.running) for runner in self._runners),
+            "running": sum(len(runner.running) for runner in runners),
         }
 
     @property
     def deployments(self) -> set[str]:
         """Those whose code some runner has or is about to have."""
-        return {self._start.deployment, *(runner.start.deployment for runner in self._runners)}
+        return self._fleet.deployments
 
     async def load(self, start: frames.RunnerStart) -> frames.RunnerReady:
         """Load other code in runners beside those in use, and return what the first one says of it.
 
         Then either :meth:`switch` or :meth:`discard`.
         """
-        assert self._next is None, "one deploy at a time"
-        following = self._next = NextCode(start)
-        while following.ready is None:
-            if not any(runner.is_next for runner in self._runners):
-                self._spawn(trio.current_time(), following)
-            # Nothing may have been started, for lack of memory: then it is tried again.
-            with trio.move_on_after(START_DELAY_SECONDS):
-                await following.wait_changed()
-        if following.ready.error is None:
-            for _ in range(self._limits.runners_min - 1 + (self._lane_changed is not None)):
-                self._spawn(trio.current_time(), following)
-        return following.ready
+        return await self._fleet.load(start, self._limits.runners_min + (self._lane_changed is not None))
 
     async def wait_loaded(self) -> None:
         """Wait until every runner that was started with the next code is there, or has failed."""
-        assert self._next is not None
-        while any(runner.is_next and not runner.ready for runner in self._runners):
-            await self._next.wait_changed()
+        await self._fleet.wait_loaded()
 
     def switch(self) -> None:
         """Use the next code, which has been deployed, from now on: the runners in use finish what they have and end."""
-        assert self._next is not None
-        self._start, self._next = self._next.start, None
+        earlier = self._fleet.switch()
         # Functions of the same name are other functions now.
         self._times.clear()
-        earlier = [runner for runner in self._runners if not runner.is_next]
-        for runner in self._runners:
-            runner.is_next = False
         for runner in sorted(earlier, key=lambda runner: runner.is_lane):
             self._retire(runner)
         now = trio.current_time()
@@ -211,37 +181,24 @@ class RunnerPool:
 
     def discard(self) -> None:
         """Forget the next code, if there is any: it will not be deployed."""
-        self._next = None
-        for runner in self._runners:
-            if runner.is_next:
-                runner.retiring_since = trio.current_time()
-                runner.kill()
+        self._fleet.discard()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the pool alive until cancelled; every runner is dead when this returns."""
-        try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                self._fill(trio.current_time())
-                task_status.started()
-                while True:
-                    await trio.sleep(WATCH_SECONDS)
-                    self._watch(trio.current_time())
-        finally:
-            self._stopping = True
-            for runner in self._runners:
-                runner.handle.kill()
-            for runner in self._runners:
-                runner.handle.wait()
-                runner.link.close()
-            self._runners.clear()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._fleet.run)
+            self._fill(trio.current_time())
+            task_status.started()
+            while True:
+                await trio.sleep(WATCH_SECONDS)
+                self._watch(trio.current_time())
 
     # --- dispatching --------------------------------------------------------------------------------------------------
 
     def _dispatch(self, execution: Execution, now: float) -> bool:
         """Give the call to the runner with the least expected work, if one has room for it."""
         best: PooledRunner | None = None
-        for runner in self._runners:
+        for runner in self._fleet.processes:
             if not runner.accepts(now):
                 continue
             if not runner.running:
@@ -267,7 +224,7 @@ class RunnerPool:
     def _expire_waiting(self, now: float) -> None:
         seconds_max = self._limits.queue_seconds_max
         while (execution := self._waiting.oldest()) is not None and now - execution.waiting_since > seconds_max:
-            if any(runner.ready for runner in self._runners):
+            if any(runner.ready for runner in self._fleet.processes):
                 self._fail(execution, overloaded_error(execution.call.kind, self._limits.runners_max))
             else:
                 self._fail(execution, unavailable_error(seconds_max))
@@ -286,7 +243,7 @@ class RunnerPool:
         elif runner.is_lane:
             execution.done = True
             execution.sent_back()
-        elif execution.call.at is not None and runner.retiring_since is None and self._next is None:
+        elif execution.call.at is not None and runner.retiring_since is None and not self._fleet.is_loading:
             # The code of that time is no longer there.
             self._fail(execution, deployment_changed_error())
         else:
@@ -303,7 +260,7 @@ class RunnerPool:
 
     def _fill(self, now: float) -> None:
         """Start runners up to the minimum, and one for the lane while it has none."""
-        in_use = [runner for runner in self._runners if not runner.is_next]
+        in_use = self._fleet.in_use
         ordinary = sum(1 for runner in in_use if runner.retiring_since is None and not runner.is_lane)
         lane_missing = self._lane_changed is not None and self._lane is None
         wanted = self._limits.runners_min - ordinary + lane_missing
@@ -311,44 +268,20 @@ class RunnerPool:
             # There are enough, but all may be busy for long.
             wanted = 1
         for _ in range(wanted):
-            self._spawn(now)
-
-    def _spawn(self, now: float, following: NextCode | None = None) -> None:
-        """Start a runner, of the next code if that is given; slower and slower while none manages to start."""
-        assert self._nursery is not None
-        if self._stopping or now < self._start_after:
-            return
-        try:
-            handle = self._start_runner()
-        except OSError as error:
-            _log.error("a runner could not be started", error=str(error))
-            self._start_failed(now)
-            return
-        start = self._start if following is None else following.start
-        runner = PooledRunner(handle, start, now, is_next=following is not None)
-        runner.link.queue(start)
-        runner.link.flush()
-        self._runners.append(runner)
-        self._nursery.start_soon(self._follow, runner)
-
-    def _start_failed(self, now: float) -> None:
-        self._failed_starts += 1
-        delay = min(START_DELAY_SECONDS * 2**self._failed_starts, START_DELAY_SECONDS_MAX)
-        self._start_after = now + delay
+            self._fleet.spawn(now)
 
     def _retire(self, runner: PooledRunner) -> None:
         """Let the runner finish what it has; it ends when it reads ``Drain``."""
         if runner.retiring_since is not None:
             return
         now = trio.current_time()
-        runner.retiring_since = now
         if runner.is_lane:
+            runner.retiring_since = now
             # The lane's calls must not be split over two runners: it is replaced at once.
             runner.kill()
             self._lose_lane()
         else:
-            runner.link.queue(frames.Drain())
-            runner.link.flush()
+            self._fleet.drain(runner, now)
         self._fill(now)
 
     def _lose_lane(self) -> None:
@@ -358,9 +291,9 @@ class RunnerPool:
         self._choose_lane(trio.current_time())
 
     def _choose_lane(self, now: float) -> None:
-        if self._lane_changed is None or self._lane is not None or self._stopping:
+        if self._lane_changed is None or self._lane is not None or self._fleet.stopping:
             return
-        for runner in self._runners:
+        for runner in self._fleet.processes:
             if runner.accepts(now) and not runner.running:
                 runner.is_lane = True
                 self._lane = runner
@@ -368,20 +301,8 @@ class RunnerPool:
                 self._lane_changed(runner)
                 return
 
-    async def _follow(self, runner: PooledRunner) -> None:
-        assert self._nursery is not None
-        self._nursery.start_soon(runner.link.run)
-        try:
-            with runner.following:
-                while True:
-                    self._receive(runner, await runner.link.receive())
-        except LinkClosed:
-            pass
-        if runner in self._runners:
-            self._ended(runner, trio.current_time())
-            self._owner.outcomes_handled()
-
-    def _receive(self, runner: PooledRunner, messages: Sequence[Message]) -> None:
+    def received(self, runner: PooledRunner, messages: Sequence[Message]) -> None:
+        """Take in what a runner has said."""
         now = trio.current_time()
         for message in messages:
             match message:
@@ -395,35 +316,20 @@ class RunnerPool:
         self._owner.outcomes_handled()
 
     def _described(self, runner: PooledRunner, message: frames.RunnerReady, now: float) -> None:
-        runner.idle_since = now
+        self._fleet.loaded(runner, message)
         if runner.is_next:
-            runner.ready = message.error is None
-            if self._next is not None:
-                self._next.runner_ready(message)
             return
         if message.error is not None:
-            _log.error("a runner could not load the app", error=message.error.message, at=message.error.frames)
             self._owner.runner_refused(message.error)
             return
-        self._failed_starts = 0
-        runner.ready = True
         self._owner.runner_described(message.description)
         self._choose_lane(now)
 
-    def _ended(self, runner: PooledRunner, now: float) -> None:
-        """Reap a runner whose link ended and find another place for its calls."""
-        self._runners.remove(runner)
-        # Code of the app may have closed the link of a process that lives on.
-        runner.handle.kill()
-        code = runner.handle.wait()
-        runner.link.close()
+    def ended(self, runner: PooledRunner, code: int) -> None:
+        """Find another place for the calls of a runner that is no more."""
+        now = trio.current_time()
         executions = runner.take_all()
-        if runner.is_next:
-            if self._next is not None:
-                self._next.runner_ended(self._how_a_start_ended(runner, code))
-        elif not runner.ready:
-            self._start_failed(now)
-        if executions or not (runner.retiring_since is not None or self._stopping):
+        if executions or not (runner.retiring_since is not None or self._fleet.stopping):
             _log.warning("runner ended", pid=runner.handle.pid, exit_code=code, calls=len(executions))
         if executions and not executions[0].done:
             self._head_ended(runner, executions.pop(0), code, now)
@@ -438,11 +344,7 @@ class RunnerPool:
         self._fill(now)
         self._choose_lane(now)
         self._dispatch_waiting(now)
-
-    def _how_a_start_ended(self, runner: PooledRunner, code: int) -> str:
-        if runner.killed:
-            return f"stopped after {self._limits.runner_start_seconds_max:g} s, which is runner_start_seconds_max"
-        return f"exit code {code}" if code >= 0 else f"signal {-code}"
+        self._owner.outcomes_handled()
 
     def _head_ended(self, runner: PooledRunner, head: Execution, code: int, now: float) -> None:
         """Decide about the call that was running when its runner ended."""
@@ -464,15 +366,11 @@ class RunnerPool:
     # --- the watch ----------------------------------------------------------------------------------------------------
 
     def _watch(self, now: float) -> None:
-        stall = now - self._watched_at - WATCH_SECONDS
-        self._watched_at = now
-        for runner in list(self._runners):
-            if stall > STALL_SECONDS:
-                # Outcomes may be waiting to be read: the time in which nobody looked does not count.
-                runner.head_since += stall
-            self._watch_life(runner, now)
-            if runner.running:
-                self._watch_head(runner, now)
+        runners = self._fleet.processes
+        held_up = self._heads.look(runners, now, WATCH_SECONDS)
+        self._fleet.watch(now)
+        for execution in held_up:
+            self._waiting.push(execution, now)
         self._dispatch_waiting(now)
         self._expire_waiting(now)
         self._grow(now)
@@ -481,67 +379,25 @@ class RunnerPool:
         self._shrink(now)
         self._owner.outcomes_handled()
 
-    def _watch_life(self, runner: PooledRunner, now: float) -> None:
-        if not runner.ready and not runner.killed and now - runner.started_at > self._limits.runner_start_seconds_max:
-            _log.error("a runner did not start in time", pid=runner.handle.pid)
-            runner.kill()
-        retiring = runner.retiring_since
-        if (
-            retiring is not None
-            and not runner.running
-            and now - max(retiring, runner.idle_since) > RETIREMENT_SECONDS_MAX
-        ):
-            runner.kill()
-        if (runner.killed or (runner.running and now - runner.head_since > UNHEARD_SECONDS)) and (
-            runner.has_ended_unheard()
-        ):
-            runner.following.cancel()
-
-    def _watch_head(self, runner: PooledRunner, now: float) -> None:
-        limits = self._limits
-        head = runner.running[0]
-        elapsed = now - runner.head_since
-        if runner.is_lane:
-            if elapsed > limits.lane_seconds_max:
-                self._times.learn_at_least(head.source, limits.lane_seconds_max * 1e6)
-                runner.kill()
-        elif elapsed > head.deadline_seconds:
-            runner.kill(timed_out_error(head.deadline_seconds))
-        elif elapsed * 1000 > limits.queue_ms_max and not runner.is_slow:
-            runner.is_slow = True
-            for execution in list(runner.running)[1:]:
-                if not execution.done:
-                    self._waiting.push(execution, now)
-        if elapsed > PINNED_CHECK_SECONDS and not runner.killed:
-            self._check_pinned(runner)
-
-    def _check_pinned(self, runner: PooledRunner) -> None:
-        """Kill a runner whose snapshot keeps so many pages that the file grows (LMDB never gives the space back)."""
-        size = self._file_bytes()
-        if runner.head_file_bytes is None:
-            runner.head_file_bytes = size
-        elif size - runner.head_file_bytes > self._limits.pinned_bytes_max:
-            runner.kill(pinned_error(self._limits.pinned_bytes_max))
-
     def _grow(self, now: float) -> None:
         """Start one more runner while calls wait; the next one when that has come up."""
         oldest = self._waiting.oldest()
         if oldest is None or (now - oldest.waiting_since) * 1000 < self._limits.queue_ms_max:
             return
-        in_use = [runner for runner in self._runners if not runner.is_next]
+        in_use = self._fleet.in_use
         starting = any(not runner.ready for runner in in_use)
         ordinary = sum(1 for runner in in_use if not runner.is_lane)
         if not starting and ordinary < self._limits.runners_max:
-            self._spawn(now)
+            self._fleet.spawn(now)
 
     def _shrink(self, now: float) -> None:
-        idle = [runner for runner in self._runners if runner.accepts(now) and not runner.running]
+        idle = [runner for runner in self._fleet.processes if runner.accepts(now) and not runner.running]
         lane = self._lane
         if lane is not None and lane.calls >= self._limits.runner_calls_max and idle:
             # Another can take over at once.
             self._retire(lane)
             return
-        in_use = [runner for runner in self._runners if not runner.is_next]
+        in_use = self._fleet.in_use
         ordinary = sum(1 for runner in in_use if runner.retiring_since is None and not runner.is_lane)
         if ordinary > self._limits.runners_min:
             for runner in idle:

@@ -48,8 +48,11 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.functions.runner_process",),
     # 4
     (
+        "rtdb.functions.app_process",
         "rtdb.functions.call_queue",
         "rtdb.functions.execution",
+        "rtdb.functions.fleet",
+        "rtdb.functions.head_watch",
         "rtdb.functions.next_code",
         "rtdb.functions.pooled_runner",
         "rtdb.functions.run_times",
@@ -123,8 +126,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.client",
         "rtdb.deployer",
         "rtdb.functions.action_runner",
+        "rtdb.functions.app_process",
+        "rtdb.functions.fleet",
         "rtdb.functions.next_code",
-        "rtdb.functions.pooled_runner",
         "rtdb.functions.runner_pool",
         "rtdb.functions.serial_lane",
         "rtdb.gateway",
