@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -98,16 +98,17 @@ def fill(server: ServerProcess, documents: int) -> None:
 class Load:
     """Clients that call mutations one after the other and note every failure."""
 
-    def __init__(self, server: ServerProcess, clients: int = 3) -> None:
+    def __init__(self, server: ServerProcess, clients: int = 3, path: str = "items:add") -> None:
         self.failures: list[str] = []
         self.versions: list[float] = []
         self.calls = 0
         self._server = server
+        self._path = path
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(clients)]
 
     def _work(self) -> None:
-        body = {"path": "items:add", "args": {"n": 1}, "format": "json"}
+        body = {"path": self._path, "args": {"n": 1}, "format": "json"}
         with httpx.Client(base_url=self._server.url, timeout=30) as client:
             while not self._ended.is_set():
                 try:
@@ -355,48 +356,88 @@ def test_functions_given_at_start_are_deployed_then(server: ServerProcess, tmp_p
 
 # --- many of them -----------------------------------------------------------------------------------------------------
 
+TURNOVER = """
+    @mutation
+    def turn_over(ctx, n):
+        ctx.db.delete(ctx.db.query("items").first()["_id"])
+        ctx.db.insert("items", {"n": n})
+"""
+BRIEF_MEMORY = [
+    *("--limit", "undo_seconds=5", "--limit", "mutation_seconds_max=5", "--limit", "log_retention_seconds=5"),
+    *("--limit", "recent_changes_max=1000"),
+]
+"""The server remembers what was written for as long as this says. It is to be full of it when it is first measured."""
 
-@pytest.mark.parametrize("deploys", [6, pytest.param(100, marks=pytest.mark.soak)])
-def test_deploys_leak_nothing(server: ServerProcess, app: Path, deploys: int, start_node: StartClient) -> None:
-    """Under load no call fails, and processes, bundles and memory end where they began."""
+
+@pytest.mark.parametrize(
+    ("deploys", "warm_up"), [(6, 3), pytest.param(100, 25, marks=pytest.mark.soak)], ids=["6", "100"]
+)
+def test_deploys_leak_nothing(tmp_path: Path, app: Path, deploys: int, warm_up: int, start_node: StartClient) -> None:
+    """Under load no call fails, and processes, bundles, memory and open files end where they began.
+
+    The load leaves the number of documents as it is. While a database grows, so does the committer, by what LMDB keeps
+    of the pages that its largest transaction has changed: building an index changes ever more pages at a time, up to
+    one for each document of a chunk. That is bounded, and is not what this test is about.
+    """
 
     def version(number: int) -> Path:
         # An index now and then, so that its building and erasing is among what could leak.
-        indexes = BY_N if number % 10 == 0 else ""
-        return write_modules(app, items=items(number), schema=schema(STRICT, indexes))
+        indexes = BY_N if number % 5 == 0 else ""
+        return write_modules(app, items=items(number, TURNOVER), schema=schema(STRICT, indexes))
 
-    load = Load(server)
     with ExitStack() as stack:
+        server = stack.enter_context(ServerProcess(tmp_path / "data", arguments=BRIEF_MEMORY))
+        deploy(server, version(1))
+        fill(server, 2_000)
+        load = Load(server, path="items:turn_over")
         subscription = start_node(server).subscribe("items:version")
         stack.enter_context(load.running())
-        for number in range(2, 5):  # until everything there is has been used once
+        for number in range(2, 2 + warm_up):  # until everything there is has been used once
             deploy(server, version(number))
         before = settled(server)
-        for number in range(5, 5 + deploys):
+        for number in range(2 + warm_up, 2 + warm_up + deploys):
             deploy(server, version(number))
         after = settled(server)
-        subscription.wait(lambda value: value == 4 + deploys)
+        subscription.wait(lambda value: value == 1 + warm_up + deploys)
     assert load.failures == []
-    assert after["processes"] == before["processes"]
+    assert after.processes == before.processes
     assert len(list((server.data_dir / "bundles").iterdir())) <= 2
     assert subscription.errors == []
+    for name in before.files:
+        assert after.files[name] <= before.files[name] * 1.1, (name, before.files, after.files)
     if deploys >= 100:
-        for name in ("hub", "committer"):
-            assert after[name] <= before[name] * 1.1, (name, before, after)
+        for name in before.memory:
+            assert after.memory[name] <= before.memory[name] * 1.1, (name, before.memory, after.memory)
+        # The file keeps the size of its fullest moment. Indexes that left their pages behind would double it.
+        assert after.disk <= before.disk * 1.5, (before.disk, after.disk)
 
 
-def settled(server: ServerProcess) -> dict[str, float]:
-    """Wait until the runners of earlier code are gone; return the number of processes and memory by name, in KiB."""
+class Usage(NamedTuple):
+    """What a server takes: processes, and by name of those that live through deploys memory (KiB) and open files; the
+    database on disk, in KiB."""
+
+    processes: int
+    memory: dict[str, int]
+    files: dict[str, int]
+    disk: float
+
+
+def settled(server: ServerProcess) -> Usage:
+    """Wait until the runners of earlier code are gone, and measure."""
     deadline = threading.Event()
     for _ in range(100):
-        names = list(server.descendants().values())
-        if names.count("rtdb-runner") <= 3:
+        found = server.descendants()
+        if list(found.values()).count("rtdb-runner") <= 3:
             break
         deadline.wait(0.1)
-    memory = {"processes": float(len(names))}
-    for pid, name in server.descendants().items():
-        if name in ("rtdb-hub", "rtdb-committer"):
-            status = Path(f"/proc/{pid}/status").read_text()
-            line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
-            memory[name.removeprefix("rtdb-")] = float(line.split()[1])
-    return memory
+    memory: dict[str, int] = {}
+    files: dict[str, int] = {}
+    for pid, name in found.items():
+        if name != "rtdb-runner":
+            process = Path(f"/proc/{pid}")
+            # Not the pages of the database that happen to be mapped.
+            (line,) = (line for line in (process / "status").read_text().splitlines() if line.startswith("RssAnon"))
+            memory[name] = memory.get(name, 0) + int(line.split()[1])
+            files[name] = files.get(name, 0) + len(list((process / "fd").iterdir()))
+    disk = (server.data_dir / "db" / "data.mdb").stat().st_blocks / 2
+    return Usage(len(found), memory, files, disk)
