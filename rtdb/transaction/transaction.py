@@ -4,9 +4,12 @@ Everything a query or mutation does to documents goes through here, whatever the
 :meth:`Transaction.reads` and :meth:`Transaction.writes` are what the committer validates and applies; until then
 nothing has happened.
 
+What it sees, and the record of its reads and writes, is its :class:`~rtdb.transaction.workspace.Workspace`; what names
+and ids refer to finds :class:`~rtdb.transaction.lookup.Lookup`. Here are the rules of documents: how they may change,
+what is counted, and what the app is told.
+
 Invariants:
 
-* every read, also of what does not exist, is in the read set before its result is returned;
 * a call that raises leaves the transaction as it was, but for reads and what they counted;
 * documents handed out are fresh objects: an app may change them without changing anything here.
 
@@ -22,41 +25,28 @@ from typing import Any, Literal, NamedTuple
 
 from rtdb.clock import Random
 from rtdb.config import Limits
-from rtdb.errors import BadRequestError, DeveloperError, LimitError
+from rtdb.errors import DeveloperError, LimitError
 from rtdb.index.definition import IndexDefinition, TableDefinition
 from rtdb.index.index_range import RangeExpression, RangeOperator, bounds_from_expressions
 from rtdb.index.registry import Registry
-from rtdb.index.scan import by_id_key
 from rtdb.link.frames import ReadRange, Write
-from rtdb.schema.schema import check_table_name
 from rtdb.storage.documents import StoredDocument
-from rtdb.storage.keys import BY_ID, index_number
 from rtdb.storage.system_tables import (
-    DEPLOYMENT_INDEX,
-    DEPLOYMENT_KEY,
-    FIRST_USER_TABLE,
-    INDEXES_TABLE,
-    NAMES_INDEX,
-    NEXT_TABLE_KEY,
     TABLES_TABLE,
-    VISIBLE_SYSTEM_TABLES,
-    index_name_key,
     table_document_id,
-    table_name_key,
 )
+from rtdb.transaction import workspace
 from rtdb.transaction.cursor import Position
+from rtdb.transaction.lookup import Lookup, Verb, invalid_argument
 from rtdb.transaction.near_limit import is_near, near_limit
-from rtdb.transaction.overlay import Overlay
 from rtdb.transaction.pagination import Page, PageSize, read_page, restrict
 from rtdb.transaction.query import Operator, PreparedQuery, compile_operators, run_stages
-from rtdb.transaction.read_set import ReadSet, ScanRead
-from rtdb.transaction.snapshot import ScanRow, Snapshot
+from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.system_fields import check_no_system_fields, check_system_field
 from rtdb.transaction.usage import Usage
-from rtdb.transaction.write_set import Untouched, WriteSet
+from rtdb.transaction.workspace import Workspace
 from rtdb.values.document_id import decode_id, encode_id, new_internal_id
 from rtdb.values.json_codec import decode_canonical, encode, encode_exact
-from rtdb.values.ordering import encode_key
 from rtdb.values.value import UNDEFINED, check_document
 
 __all__ = ["DocumentCheck", "Savepoint", "Transaction"]
@@ -65,15 +55,12 @@ Document = dict[str, Any]
 DocumentCheck = Callable[[str, Document], None]
 """``check(table name, document with its system fields)``: raises when the active schema does not allow it."""
 
-Verb = Literal["get", "patch", "replace", "delete"]
-
 
 class Savepoint(NamedTuple):
     """A state of a transaction's writes that it can go back to."""
 
-    position: int
+    writes: workspace.Savepoint
     counted: tuple[int, int]
-    registry: Registry
 
 
 class Transaction:
@@ -89,42 +76,34 @@ class Transaction:
         writable: bool,
         document_check: DocumentCheck | None,
     ) -> None:
-        self._snapshot = snapshot
-        self._view = snapshot
-        """What scans read: the snapshot, with :attr:`_overlay` on top once there is one."""
-        self._overlay: Overlay | None = None
-        """Own writes, for scans; made by the first scan of a writable transaction, kept up to date from then on."""
-        self._registry: Registry = snapshot.registry
+        self._workspace = Workspace(snapshot, limits.read_ranges_max, writable=writable)
+        self._lookup = Lookup(self._workspace, limits.tables_max)
         self._limits = limits
         self._now_ns = now_ns
         self._random = random
         self._writable = writable
         self._document_check = document_check
-        self._reads = ReadSet(limits.read_ranges_max)
-        self._writes = WriteSet()
         self._creation_time = now_ns // 1_000_000 + now_ns % 1_000_000 * 1e-6
         """What the next insert gets; the next representable number after each insert (data-model §3.5)."""
         self._usage = Usage(limits)
         self._near_limits: dict[str, tuple[bytes, list[str]]] = {}
         """By id, what was written near a limit of documents, and what is to be said of it."""
-        self._ended = False
-        self._failure: BaseException | None = None
 
     # --- outcome ------------------------------------------------------------------------------------------------------
 
     def reads(self) -> list[ReadRange]:
         """Return everything read so far, merged and ordered."""
-        return self._reads.ranges()
+        return self._workspace.reads()
 
     def writes(self) -> list[Write]:
         """Return everything to be written, system tables first."""
-        return self._writes.writes()
+        return self._workspace.writes()
 
     def near_limits(self) -> list[str]:
         """Return a sentence for everything that came near a limit."""
-        sentences = [*self._usage.near_limits(), *self._reads.near_limits()]
+        sentences = [*self._usage.near_limits(), *self._workspace.near_limits()]
         for id, (data, said) in self._near_limits.items():
-            if self._writes.get(*decode_id(id)) is data:  # and not changed since, or undone
+            if self._workspace.holds(id, data):  # and it was not changed since, or undone
                 sentences += said
         return sentences
 
@@ -134,29 +113,24 @@ class Transaction:
 
         The app has seen it as an exception and may have caught it: its call must fail nevertheless.
         """
-        return self._failure or self._reads.failure()
+        return self._workspace.failure
 
     def fail(self, error: BaseException) -> None:
         """Note a failure of the server."""
-        self._failure = error
+        self._workspace.fail(error)
 
     def end(self) -> None:
         """Refuse everything from now on: what has been read and written is decided."""
-        self._ended = True
+        self._workspace.end()
 
     def savepoint(self) -> Savepoint:
         """Return the present state of all writes, for :meth:`roll_back`."""
-        return Savepoint(self._writes.position(), self._usage.writes_counted(), self._registry)
+        return Savepoint(self._workspace.savepoint(), self._usage.writes_counted())
 
     def roll_back(self, savepoint: Savepoint) -> None:
         """Undo every write since, and what it counted. What was read stays read, and creation times go on."""
-        for table, internal, state in self._writes.undo(savepoint.position):
-            if not isinstance(state, Untouched):
-                self._put_in_overlay(table, internal, state)
-            elif self._overlay is not None:
-                self._overlay.forget(table, internal)
+        self._workspace.roll_back(savepoint.writes)
         self._usage.uncount_writes(savepoint.counted)
-        self._registry = savepoint.registry
 
     # --- documents ----------------------------------------------------------------------------------------------------
 
@@ -165,23 +139,23 @@ class Transaction:
 
         ``system`` is the reader for the system tables that apps may see, and for no other table.
         """
-        number, internal, definition = self._locate(id, table, "get", system=system)
+        number, internal, definition = self._lookup.document(id, table, "get", system=system)
         if definition is None:
             return None
-        data = self._read(number, internal, id)
+        data = self._read(number, internal)
         return None if data is None else decode_canonical(data)  # type: ignore[return-value]
 
     def insert(self, table: str, value: Document) -> str:
         """Store a new document, creating its table if there is none, and return its id."""
         self._require_writable()
         if not isinstance(table, str):
-            raise _invalid_argument("table", "insert", f"Table name must be a string, got {type(table).__name__}")
+            raise invalid_argument("table", "insert", f"Table name must be a string, got {type(table).__name__}")
         if table.startswith("_"):
             raise DeveloperError("System tables (prefixed with `_`) are read-only.", code="SystemTableError")
         if not isinstance(value, dict):
-            raise _invalid_argument("value", "insert", "Value must be an Object")
-        definition = self._find_table(table)
-        number = self._next_table_number(table) if definition is None else definition.number
+            raise invalid_argument("value", "insert", "Value must be an Object")
+        definition = self._lookup.table(table)
+        number = self._lookup.next_table_number(table) if definition is None else definition.number
         internal = new_internal_id(self._random, self._now_ns)
         id = encode_id(number, internal)
         document: Document = {"_creationTime": self._creation_time, "_id": id}
@@ -190,15 +164,14 @@ class Transaction:
         if definition is None:
             self._create_table(table, number)
         self._creation_time = math.nextafter(self._creation_time, math.inf)
-        self._writes.insert(number, internal, data)
-        self._put_in_overlay(number, internal, data)
+        self._workspace.insert(number, internal, data)
         return id
 
     def patch(self, id: str, value: Document, table: str | None = None) -> None:
         """Set top-level fields of a document; UNDEFINED removes one. Writes nothing when nothing changes."""
         number, internal, definition, data = self._read_for_write(id, table, "patch", "Update")
         if not isinstance(value, dict):
-            raise _invalid_argument("value", "patch", "Value must be an Object")
+            raise invalid_argument("value", "patch", "Value must be an Object")
         document: Document = decode_canonical(data)  # type: ignore[assignment]
         for name, field in value.items():
             if isinstance(name, str) and name.startswith("_"):
@@ -213,7 +186,7 @@ class Transaction:
         """Set all fields of a document but the system's. Writes nothing when nothing changes."""
         number, internal, definition, data = self._read_for_write(id, table, "replace", "Replace")
         if not isinstance(value, dict):
-            raise _invalid_argument("value", "replace", "Value must be an Object")
+            raise invalid_argument("value", "replace", "Value must be an Object")
         current: Document = decode_canonical(data)  # type: ignore[assignment]
         document = {"_creationTime": current["_creationTime"], "_id": id}
         for name, field in value.items():
@@ -229,13 +202,11 @@ class Transaction:
         """Remove a document."""
         number, internal, _, _ = self._read_for_write(id, table, "delete", "Delete")
         self._usage.count_write(0)
-        self._writes.update(number, internal, None)
-        self._put_in_overlay(number, internal, None)
+        self._workspace.update(number, internal, None)
 
     def normalize_id(self, table: str, text: str, *, system: bool = False) -> str | None:
         """Return ``text`` if it is an id of this table, else None. Whether the document exists is not looked at."""
-        _check_reader(table, "normalizeId", system=system)
-        definition = self._find_visible_table(table)
+        definition = self._lookup.visible_table(table, "normalizeId", system=system)
         if definition is None or not isinstance(text, str):
             return None
         try:
@@ -260,7 +231,7 @@ class Transaction:
         query = self.prepare_query(table, index, expressions, order, operators, system=system)
         if query.definition is None:
             return iter(())
-        rows, read = self._scan(query.definition, query.start, query.stop, query.descending)
+        rows, read = self._workspace.scan(query.definition, query.start, query.stop, descending=query.descending)
         return run_stages(rows, read, query.stages, self._usage.count_read)
 
     def prepare_query(
@@ -274,19 +245,18 @@ class Transaction:
         system: bool = False,
     ) -> PreparedQuery:
         """Look up what a query names, and check and compile it."""
-        _check_reader(table, "query", system=system)
+        definition = self._lookup.visible_table(table, "query", system=system)
         if len(operators) > self._limits.query_operators_max:
             raise LimitError(
                 f"Can't construct query with more than {self._limits.query_operators_max} operators",
                 code="TooManyOperators",
             )
         stages = compile_operators(operators)
-        definition = self._find_visible_table(table)
         descending = order == "desc"
         if index is None:
             scanned = None if definition is None else definition.by_creation_time
             return PreparedQuery(scanned, b"", b"\xff", descending, stages)
-        found = self._find_index(table, definition, index)
+        found = self._lookup.index(table, definition, index)
         start, stop = bounds_from_expressions(found, [RangeExpression(*parts) for parts in expressions], table)
         return PreparedQuery(found, start, stop, descending, stages)
 
@@ -295,47 +265,38 @@ class Transaction:
         if query.definition is None:
             return Page([], Position(None) if end is None else end, None, None)
         interval = restrict(query.start, query.stop, start, end, descending=query.descending)
-        rows, read = self._scan(query.definition, *interval, query.descending)
+        rows, read = self._workspace.scan(query.definition, *interval, descending=query.descending)
         return read_page(rows, read, query.stages, self._usage.count_read, self._limits, size=size, end=end)
 
     # --- the platform's own documents ---------------------------------------------------------------------------------
 
     def read_deployment(self) -> str:
         """Return the id of the active deployment; a deploy changes what this transaction has read."""
-        self._reads.add_point(DEPLOYMENT_INDEX, DEPLOYMENT_KEY)
-        return self._snapshot.deployment
+        return self._workspace.read_deployment()
 
     def table_number(self, name: str) -> int | None:
         """Return the number of the table with this name, system tables included, None when there is none."""
-        definition = self._find_table(name)
+        definition = self._lookup.table(name)
         return None if definition is None else definition.number
 
     def table_name(self, number: int) -> str | None:
         """Return the name of the table with this number, None when there is none."""
-        definition = self._registry.table_by_number(number)
-        if definition is None:
-            self._reads.add_point(NAMES_INDEX, NEXT_TABLE_KEY)
-            return None
-        return definition.name
+        definition = self._workspace.find_table_by_number(number)
+        return None if definition is None else definition.name
 
     @property
     def registry(self) -> Registry:
         """Tables and indexes, this transaction's own included. Looking here is not recorded as a read."""
-        return self._registry
+        return self._workspace.registry
 
     def get_stored(self, table: int, internal: bytes) -> StoredDocument | None:
         """Return a document of any table with its position (0 for own writes)."""
-        key = by_id_key(table, internal)
-        own = self._writes.get(table, internal)
-        self._reads.add_point(index_number(table, BY_ID), key)
-        if isinstance(own, Untouched):
-            return self._snapshot.get(table, internal)
-        return None if own is None else StoredDocument(0, 0, own)
+        return self._workspace.get(table, internal)
 
     @property
     def seq(self) -> int:
         """The position it reads at; own writes, and the lane's, come on top."""
-        return self._snapshot.seq
+        return self._workspace.snapshot.seq
 
     def scan_table(self, table: TableDefinition, after: bytes = b"") -> Iterator[Document]:
         """Yield the documents of any table in order of creation, from behind the key ``after`` on.
@@ -343,7 +304,8 @@ class Transaction:
         Only the platform scans so: nothing is counted.
         """
         start = after + b"\0" if after else b""
-        return run_stages(*self._scan(table.by_creation_time, start, b"\xff", False), [], _not_counted)
+        scan = self._workspace.scan(table.by_creation_time, start, b"\xff", descending=False)
+        return run_stages(*scan, [], _not_counted)
 
     def scan_system(
         self,
@@ -357,12 +319,12 @@ class Transaction:
 
         ``expressions`` restrict it as those of ``with_index`` do. Only the platform scans so: nothing is counted.
         """
-        definition = self._registry.table_by_number(table)
+        definition = self.registry.table_by_number(table)
         assert definition is not None, "system tables are always there"
         assert definition.is_system, "a table of the app is read with its rules"
         found = definition.indexes[index]
         bounds = bounds_from_expressions(found, [RangeExpression(*parts) for parts in expressions], definition.name)
-        return run_stages(*self._scan(found, *bounds, descending), [], _not_counted)
+        return run_stages(*self._workspace.scan(found, *bounds, descending=descending), [], _not_counted)
 
     def get_system(self, table: int, internal: bytes) -> Document | None:
         """Return a document of a system table, or None. It is not counted."""
@@ -371,25 +333,25 @@ class Transaction:
 
     def depend_on_table(self, table: TableDefinition) -> None:
         """Take every document of a table, and that there is no other, for read."""
-        everything = self._reads.open_scan(table.by_creation_time.number, b"", b"\xff", descending=False)
-        everything.exhausted = True
+        self._workspace.depend_on_table(table)
 
     def changed_since(self, seq: int, table: TableDefinition) -> Iterator[Document]:
         """Return the documents of a table written after position ``seq`` that there are now.
 
         It is not recorded as a read: see :meth:`depend_on_table`. Raises SnapshotTooOldError.
         """
-        changed = self._snapshot.changed_since(seq, table.number)
-        stored = (self._snapshot.get(table.number, internal) for internal in changed)
+        snapshot = self._workspace.snapshot
+        changed = snapshot.changed_since(seq, table.number)
+        stored = (snapshot.get(table.number, internal) for internal in changed)
         return (decode_canonical(document.data) for document in stored if document is not None)  # type: ignore[misc]
 
     def count(self, table: TableDefinition) -> int:
         """Return how many documents a table has at the snapshot. Not recorded as a read."""
-        return self._snapshot.count(table.number)
+        return self._workspace.snapshot.count(table.number)
 
     def backfilled_share(self, index: IndexDefinition) -> float:
         """Return how much of an index is built, from 0 to 1. Not recorded as a read."""
-        return self._snapshot.backfilled_share(index)
+        return self._workspace.snapshot.backfilled_share(index)
 
     def put_system(self, table: int, internal: bytes, fields: Document) -> None:
         """Write a document of a system table. It is not counted and not checked: the platform knows what it does."""
@@ -400,133 +362,49 @@ class Transaction:
         self._require_writable()
         created = decode_canonical(stored.data)["_creationTime"]  # type: ignore[index,call-overload]
         data = encode({**fields, "_creationTime": created, "_id": encode_id(table, internal)})
-        self._writes.update(table, internal, data)
-        self._system_written(table, internal, data)
+        self._workspace.update(table, internal, data)
 
     def insert_system(self, table: int, internal: bytes, fields: Document) -> None:
         """Like :meth:`put_system`, for a document that this transaction has asked for and found missing."""
         self._require_writable()
         data = encode({**fields, "_creationTime": self._creation_time, "_id": encode_id(table, internal)})
-        self._writes.insert(table, internal, data)
-        self._system_written(table, internal, data)
+        self._workspace.insert(table, internal, data)
 
     def delete_system(self, table: int, internal: bytes) -> None:
         """Remove a document of a system table, which exists. It is not counted."""
         self._require_writable()
-        self._writes.update(table, internal, None)
-        self._system_written(table, internal, None)
+        self._workspace.update(table, internal, None)
 
     def create_table(self, name: str) -> TableDefinition:
         """Create a table, or return the one there is."""
-        definition = self._find_table(name)
+        definition = self._lookup.table(name)
         if definition is None:
-            self._create_table(name, self._next_table_number(name))
-            definition = self._registry.table(name)
+            self._create_table(name, self._lookup.next_table_number(name))
+            definition = self.registry.table(name)
             assert definition is not None
         return definition
 
-    # --- looking up ---------------------------------------------------------------------------------------------------
+    # --- reading and writing ------------------------------------------------------------------------------------------
 
-    def _find_table(self, name: str) -> TableDefinition | None:
-        if self._ended:
-            raise _ended()
-        self._reads.add_point(NAMES_INDEX, table_name_key(name))
-        return self._registry.table(name)
-
-    def _find_visible_table(self, name: str) -> TableDefinition | None:
-        """Find a table for the app: system tables that are the platform's own do not exist for it."""
-        if name.startswith("_") and name not in VISIBLE_SYSTEM_TABLES:
-            return None
-        return self._find_table(name)
-
-    def _find_index(self, table: str, definition: TableDefinition | None, name: str) -> IndexDefinition:
-        is_built_in = name in ("by_id", "by_creation_time")
-        if not is_built_in:
-            self._reads.add_point(NAMES_INDEX, index_name_key(table, name))
-        index = None if definition is None else definition.indexes.get(name)
-        if definition is not None and definition.is_system and not is_built_in:
-            index = None  # The platform's own: an app that relied on one would keep it from ever changing.
-        if index is None:
-            raise DeveloperError(f"Index {table}.{name} not found.", code="IndexNotFoundError")
-        if index.state != "ready":
-            raise DeveloperError(
-                f"Index {table}.{name} is currently backfilling and not available to query yet.",
-                code="IndexBackfillingError",
-            )
-        return index
-
-    def _locate(
-        self, id: str, table: str | None, verb: Verb, *, system: bool = False
-    ) -> tuple[int, bytes, TableDefinition | None]:
-        """Return where an id points to; the definition is None when no table that may be seen has its number."""
-        if self._ended:
-            raise _ended()
-        if not isinstance(id, str):
-            raise DeveloperError(
-                f"Invalid argument `id` for `db.{verb}`, expected string but got '{type(id).__name__}': {id!r}",
-                code="InvalidArgument",
-            )
-        try:
-            number, internal = decode_id(id)
-        except DeveloperError as error:
-            raise _invalid_argument("id", verb, error.message) from error
-        definition = self._registry.table_by_number(number)
-        if definition is None:
-            # Which table it will be is not known, so that any new table may change the answer.
-            self._reads.add_point(NAMES_INDEX, NEXT_TABLE_KEY)
-            return number, internal, None
-        if definition.name.startswith("_") is not system:
-            raise DeveloperError(
-                "User tables cannot be accessed with db.system."
-                if system
-                else "System tables can only be accessed with db.system.",
-                code="SystemTableError",
-            )
-        if system and definition.name not in VISIBLE_SYSTEM_TABLES:
-            return number, internal, None
-        if table is not None and definition.name != table:
-            raise _invalid_argument(
-                "id", verb, f'expected to be an Id<"{table}">, got Id<"{definition.name}"> instead.'
-            )
-        return number, internal, definition
-
-    def _read(self, number: int, internal: bytes, id: str) -> bytes | None:
+    def _read(self, number: int, internal: bytes) -> bytes | None:
         """Return the document's canonical JSON, recording and counting the read."""
-        self._reads.add_point(index_number(number, BY_ID), encode_key(id))
-        data = self._writes.get(number, internal)
-        if isinstance(data, Untouched):
-            try:
-                stored = self._snapshot.get(number, internal)
-            except Exception as error:
-                self.fail(error)
-                raise
-            data = None if stored is None else stored.data
-        if data is not None:
-            self._usage.count_read(len(data))
-        return data
+        stored = self._workspace.get(number, internal)
+        if stored is None:
+            return None
+        self._usage.count_read(len(stored.data))
+        return stored.data
 
     def _read_for_write(
         self, id: str, table: str | None, verb: Verb, gerund: str
     ) -> tuple[int, bytes, TableDefinition, bytes]:
         self._require_writable()
-        number, internal, definition = self._locate(id, table, verb)
+        number, internal, definition = self._lookup.document(id, table, verb)
         if definition is None:
-            raise _invalid_argument("id", verb, f'Table for ID "{id}" not found')
-        data = self._read(number, internal, id)
+            raise invalid_argument("id", verb, f'Table for ID "{id}" not found')
+        data = self._read(number, internal)
         if data is None:
             raise DeveloperError(f"{gerund} on nonexistent document ID {id}", code="NonexistentDocument")
         return number, internal, definition, data
-
-    def _scan(
-        self, definition: IndexDefinition, start: bytes, stop: bytes, descending: bool
-    ) -> tuple[Iterator[ScanRow], ScanRead]:
-        """Begin a scan: its rows, and its entry in the read set."""
-        if self._writable and self._overlay is None:
-            self._make_overlay()
-        read = self._reads.open_scan(definition.number, start, stop, descending=descending)
-        return self._view.scan(definition, start, stop, descending), read
-
-    # --- writing ------------------------------------------------------------------------------------------------------
 
     def _require_writable(self) -> None:
         if not self._writable:
@@ -560,60 +438,11 @@ class Transaction:
         data = self._check_write(table, document, before)
         if data == before:
             return
-        self._writes.update(number, internal, data)
-        self._put_in_overlay(number, internal, data)
-
-    def _next_table_number(self, name: str) -> int:
-        try:
-            check_table_name(name)
-        except BadRequestError as error:
-            raise DeveloperError(error.message, code=error.code) from error
-        self._reads.add_point(NAMES_INDEX, NEXT_TABLE_KEY)
-        number = self._registry.next_table_number()
-        if number - FIRST_USER_TABLE >= self._limits.tables_max:
-            raise DeveloperError(f"Number of tables cannot exceed {self._limits.tables_max}.", code="TooManyTables")
-        return number
+        self._workspace.update(number, internal, data)
 
     def _create_table(self, name: str, number: int) -> None:
         self.put_system(TABLES_TABLE, table_document_id(name), {"name": name, "number": float(number)})
 
-    def _system_written(self, table: int, internal: bytes, data: bytes | None) -> None:
-        if table in (TABLES_TABLE, INDEXES_TABLE):
-            self._registry = self._registry.with_writes([(table, internal, data)])
-        self._put_in_overlay(table, internal, data)
-
-    def _make_overlay(self) -> None:
-        self._overlay = Overlay()
-        self._view = self._snapshot.with_overlay(self._overlay)
-        for table, internal, data in self._writes.states():
-            self._put_in_overlay(table, internal, data)
-
-    def _put_in_overlay(self, number: int, internal: bytes, data: bytes | None) -> None:
-        if self._overlay is not None:
-            self._overlay.put(number, internal, None if data is None else StoredDocument(0, 0, data))
-
-
-def _check_reader(table: str, method: Literal["query", "normalizeId"], *, system: bool) -> None:
-    if table.startswith("_") is not system:
-        raise DeveloperError(
-            f"User tables can only be accessed from db.{method}()."
-            if system
-            else f"System tables can only be accessed from db.system.{method}().",
-            code="SystemTableError",
-        )
-
-
-def _ended() -> DeveloperError:
-    return DeveloperError(
-        "This `ctx` belongs to a call that has ended, so nothing it reads or writes would count. Use the one that the "
-        "function is called with, and do not keep it.",
-        code="ContextEnded",
-    )
-
 
 def _not_counted(data_bytes: int) -> None:
     pass
-
-
-def _invalid_argument(argument: str, verb: str, cause: str) -> DeveloperError:
-    return DeveloperError(f"Invalid argument `{argument}` for `db.{verb}`: {cause}", code="InvalidArgument")
