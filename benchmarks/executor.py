@@ -21,7 +21,9 @@ from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, Limits
 from rtdb.functions.app_loader import load_app
 from rtdb.functions.description import encode_description
+from rtdb.functions.environment_variables import EnvironmentVariables
 from rtdb.functions.executor import execute
+from rtdb.functions.services import Services
 from rtdb.link.frames import Call, Commit, Outcome
 from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.group_commit import open_committer
@@ -42,7 +44,7 @@ class Bench:
         self.committer = open_committer(
             Config(data_dir=directory, limits=self.limits), clock=SystemClock(), random=SystemRandom()
         )
-        self.cursors = CursorCodec(bytes(16), "bench")
+        self.services = Services(CursorCodec(bytes(16), "bench"), EnvironmentVariables(bytes(16), {}, self.limits))
         self.cache = SnapshotCache()
 
     def call(self, path: str, args: Any) -> Outcome:
@@ -66,7 +68,7 @@ class Bench:
                 limits=self.limits,
                 clock=SystemClock(),
                 random=SystemRandom(),
-                cursors=self.cursors,
+                services=self.services,
             )
 
     def commit(self, path: str, args: Any) -> Any:

@@ -61,6 +61,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     indexes_per_table_max: int = 64
     index_fields_max: int = 16
 
+    # Environment variables (platform §5.1).
+    environment_variables_max: int = 512
+    environment_name_bytes_max: int = 256
+    environment_value_bytes_max: int = 8 * KIB
+    environment_bytes_max: int = 512 * KIB
+    """Names and values of all variables together."""
+
     # Runners (design §2). A call not started after queue_ms_max is dispatched again elsewhere.
     calls_max: int = 20_000
     """Calls under way or waiting in the whole server."""

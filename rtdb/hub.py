@@ -24,7 +24,7 @@ import structlog
 import trio
 
 from rtdb.application import Application
-from rtdb.auth.derived_key import CURSOR_LABEL, derive_key
+from rtdb.auth.derived_key import CURSOR_LABEL, ENVIRONMENT_LABEL, derive_key
 from rtdb.auth.instance_secret import load_instance_secret
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, decode_config, encode_config
@@ -40,6 +40,7 @@ from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.link import LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_CONFIGURATION, Child, start_child
 from rtdb.process_log import configure_process_log
+from rtdb.public_origins import listening_origin, public_origins
 
 __all__ = ["Hub", "main"]
 
@@ -176,11 +177,15 @@ class Hub:
 
     def _runner_start(self, bundle_hash: str) -> frames.RunnerStart:
         """Return what a runner of this bundle is told."""
+        origins = public_origins(self._config, *self._listening_at())
         return frames.RunnerStart(
             config=encode_config(self._config),
             bundle=str(self._bundles.directory(bundle_hash)),
             deployment=bundle_hash,
             cursor_key=derive_key(self._secret, CURSOR_LABEL),
+            environment_key=derive_key(self._secret, ENVIRONMENT_LABEL),
+            cloud_url=origins.cloud,
+            site_url=origins.site,
         )
 
     async def _deploy(self, bundle: Bundle) -> None:
@@ -196,10 +201,13 @@ class Hub:
             nursery.start_soon(self._keep_gateway, number, listener)
 
     def _announce(self) -> None:
-        host, port = self._listeners[0].getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        sys.stdout.write(f"rtdb is ready on http://{shown}:{port}\n")
+        sys.stdout.write(f"rtdb is ready on {listening_origin(*self._listening_at())}\n")
         sys.stdout.flush()
+
+    def _listening_at(self) -> tuple[str, int]:
+        """Return host and port."""
+        host, port = self._listeners[0].getsockname()[:2]
+        return host, port
 
     # --- RunnerOwner --------------------------------------------------------------------------------------------------
 

@@ -10,16 +10,43 @@ This module does not know how a caller proved who they are.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from rtdb.errors import BadRequestError, ForbiddenError
 from rtdb.link.frames import RequestKind
 
-__all__ = ["ANONYMOUS", "Identity", "IdentityKind", "admin_identity", "impersonated_identity", "user_identity"]
+__all__ = [
+    "ANONYMOUS",
+    "READ_ONLY_OPERATIONS",
+    "SYSTEM_PREFIX",
+    "Identity",
+    "IdentityKind",
+    "admin_identity",
+    "impersonated_identity",
+    "user_identity",
+]
 
-SYSTEM_PREFIX = "_system/"
+SYSTEM_PREFIX: Final = "_system/"
+"""What paths of the server's own functions begin with."""
+
+
+READ_ONLY_OPERATIONS: Final = (
+    "ViewEnvironmentVariables",
+    "ViewLogs",
+    "ViewMetrics",
+    "ViewIntegrations",
+    "ViewData",
+    "ViewBackups",
+    "DownloadBackups",
+    "RunInternalQueries",
+    "RunTestQuery",
+    "ViewAuditLog",
+    "ViewUsageLimits",
+    "ViewUsage",
+)
+"""What a read-only key may do (http-api §10.3)."""
 
 
 class IdentityKind(Enum):
@@ -59,6 +86,14 @@ class Identity(msgspec.Struct, frozen=True):
                 "The provided deploy key was invalid for this deployment. Double check that the environment this"
                 " key was generated for matches the desired deployment.",
                 code="BadDeployKey",
+            )
+
+    def require_operation(self, operation: str) -> None:
+        """Raise unless this is an admin, in their own name, whose key allows the operation."""
+        self.require_admin()
+        if not self.is_admin or (self.read_only and operation not in READ_ONLY_OPERATIONS):
+            raise ForbiddenError(
+                f"You do not have permission to perform this operation ({operation}).", code="OperationNotPermitted"
             )
 
     def require_permitted(self, kind: RequestKind, path: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx
 
+from rtdb.cli.admin_client import check_name
 from rtdb.cli.target import Target
 from rtdb.functions.bundle import Bundle, pack
 
@@ -38,25 +39,15 @@ def deploy_events(target: Target, bundle: Bundle, *, dry_run: bool = False) -> I
     parameters = {"dryRun": "true"} if dry_run else {}
     try:
         with httpx.Client(base_url=target.url, headers=headers, timeout=timeout) as client:
-            _check_name(client, target)
+            mismatch = check_name(client, target)
+            if mismatch is not None:
+                raise DeployError(mismatch)
             with client.stream("POST", "/api/deploy", params=parameters, content=pack(bundle)) as response:
                 if response.status_code != 200:
                     raise _refused(target, response)
                 yield from _events(target, response)
     except httpx.HTTPError as error:
         raise Unreachable(f"no answer from {target.url} ({error}); is the server running there?") from error
-
-
-def _check_name(client: httpx.Client, target: Target) -> None:
-    """Make sure that this is the server that CONVEX_DEPLOYMENT names, before anything is sent to it."""
-    if target.name is None:
-        return
-    response = client.get("/instance_name")
-    if response.status_code == 200 and response.text != target.name:
-        raise DeployError(
-            f"CONVEX_DEPLOYMENT names the deployment {target.name!r}, and the server at {target.url} is "
-            f"{response.text!r}: nothing was deployed. Change one of them, or start the server with --instance-name."
-        )
 
 
 def _events(target: Target, response: httpx.Response) -> Iterator[dict[str, Any]]:

@@ -1,38 +1,49 @@
 """Files of ``NAME=value`` lines, as front ends keep their settings in (``.env.local``).
 
-``export`` before a name, quotes around a value and comments are understood. Nothing is expanded.
+They are read by python-dotenv, with nothing expanded: a ``$`` in a password is a dollar sign.
 """
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["parse_env_file", "read_env_file"]
+from dotenv.parser import parse_stream
 
-_LINE: Final = re.compile(
-    r"""\s* (?:export\s+)? (?P<name>[A-Za-z_][A-Za-z0-9_.]*) \s* = \s*
-    (?: "(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>[^']*)' | (?P<plain>[^\#"'\s][^\n]*?)? ) \s* (?:(?<=\s)\#.*)?""",
-    re.VERBOSE,
-)
-_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
+__all__ = ["EnvFile", "format_variable", "parse_env_file", "read_env_file"]
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:@%+,=|-]*")
+
+
+class EnvFile(NamedTuple):
+    """The variables of such a file, the last of a name, and the numbers of the lines that are none."""
+
+    variables: dict[str, str]
+    unreadable_lines: list[int]
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Return the variables in a file, none if there is no such file."""
-    return parse_env_file(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """Return the variables in a file, none if there is no such file. Lines that are none are skipped."""
+    return parse_env_file(path.read_text(encoding="utf-8")).variables if path.is_file() else {}
 
 
-def parse_env_file(text: str) -> dict[str, str]:
-    """Return the variables in the text of such a file. A line that is none is skipped; the last of a name wins."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        match = _LINE.fullmatch(line)
-        if match is None:
-            continue
-        if match["double"] is not None:
-            found[match["name"]] = re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), match["double"])
-        else:
-            found[match["name"]] = match["single"] or re.sub(r"\s+#.*$", "", match["plain"] or "")
+def parse_env_file(text: str) -> EnvFile:
+    """Return what is in the text of such a file."""
+    found = EnvFile({}, [])
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error or (binding.key is not None and binding.value is None):
+            found.unreadable_lines.append(binding.original.line)
+        elif binding.key is not None:
+            assert binding.value is not None
+            found.variables[binding.key] = binding.value
     return found
+
+
+def format_variable(name: str, value: str) -> str:
+    """Return the line that :func:`parse_env_file` reads as this variable; it may hold line breaks."""
+    if _PLAIN.fullmatch(value):
+        return f"{name}={value}"
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{name}='{escaped}'"

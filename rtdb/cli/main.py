@@ -11,6 +11,7 @@ from rtdb.cli.admin_key import admin_key
 from rtdb.cli.check import check
 from rtdb.cli.deploy import deploy
 from rtdb.cli.dev import dev
+from rtdb.cli.env import env
 from rtdb.cli.output import results
 from rtdb.cli.run import run
 from rtdb.cli.serve import serve
@@ -37,6 +38,7 @@ app.command()(serve)
 app.command()(run)
 app.command()(deploy)
 app.command()(dev)
+app.add_typer(env, name="env")
 app.command()(check)
 app.command("admin-key")(admin_key)
 app.command()(version)

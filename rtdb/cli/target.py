@@ -19,12 +19,18 @@ from typing import Final
 from rtdb.cli.env_file import read_env_file
 from rtdb.errors import ConfigurationError
 
-__all__ = ["Target", "find_target"]
+__all__ = ["Target", "find_target", "is_managed"]
 
 URL_VARIABLES: Final = ("CONVEX_SELF_HOSTED_URL", "CONVEX_URL", "NEXT_PUBLIC_CONVEX_URL", "RTDB_URL")
 KEY_VARIABLES: Final = ("CONVEX_SELF_HOSTED_ADMIN_KEY", "CONVEX_DEPLOY_KEY", "RTDB_ADMIN_KEY")
 ENV_FILES: Final = (".env.local", ".env")
 DEFAULT_URL: Final = "http://127.0.0.1:3210"
+
+
+MANAGED: Final = re.compile(
+    r"(?:[A-Z]+_)*(?:CONVEX_(?:CLOUD_|SITE_)?URL|CONVEX_SELF_HOSTED_\w+|CONVEX_DEPLOY\w*)|RTDB_(?:URL|ADMIN_KEY)"
+)
+"""Variables that say where a server is, under front ends' names for it too (``VITE_CONVEX_URL``), and what opens it."""
 
 
 class Target:
@@ -37,6 +43,11 @@ class Target:
 
     def __repr__(self) -> str:
         return f"Target({self.url!r}, name={self.name!r})"
+
+
+def is_managed(name: str) -> bool:
+    """Return whether a variable of an ``.env`` file is for those who look for the server, and not for the app on it."""
+    return MANAGED.fullmatch(name) is not None
 
 
 def find_target(

@@ -6,6 +6,7 @@
 ``ctx.random``     a ``random.Random`` seeded anew for each execution
 ``ctx.log``        ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
 ``ctx.auth``       who is calling
+``ctx.env``        environment variables: ``ctx.env["API_KEY"]``
 ``ctx.run_query``  other functions of the app, in the same transaction; a mutation's has ``ctx.run_mutation`` too
 =================  ====================================================================================================
 
@@ -22,6 +23,7 @@ import msgspec
 
 from rtdb.clock import Random
 from rtdb.functions.definition import FunctionDefinition
+from rtdb.functions.environment_context import Environment
 from rtdb.functions.log_lines import LogLines
 from rtdb.functions.query_builder import Paginator, QueryRunner, TableQuery
 from rtdb.link.frames import FunctionKind
@@ -211,19 +213,22 @@ class Auth:
 class QueryContext:
     """The context of a query."""
 
-    __slots__ = ("_calls", "_invocation", "_random", "auth", "db", "log")
+    __slots__ = ("_calls", "_invocation", "_random", "auth", "db", "env", "log")
 
     _kind: ClassVar[FunctionKind] = "query"
 
     db: DatabaseReader
 
-    def __init__(self, documents: Documents, pages: Paginator, invocation: Invocation, calls: Calls) -> None:
+    def __init__(
+        self, documents: Documents, pages: Paginator, invocation: Invocation, environment: Environment, calls: Calls
+    ) -> None:
         self._invocation = invocation
         self._calls = calls
         self._random: random.Random | None = None
         self.db = self._database(documents, pages)
         self.log = Logger(invocation.log_lines)
         self.auth = Auth(invocation)
+        self.env = environment
 
     def now(self) -> int:
         """Return the execution's time in whole milliseconds since the epoch."""

@@ -41,10 +41,9 @@ from rtdb.functions.function_calls import (
     wrong_kind,
 )
 from rtdb.functions.log_lines import LogLines
-from rtdb.functions.system import SYSTEM_FUNCTIONS
+from rtdb.functions.services import Services
 from rtdb.link.frames import Call, ExecutionError, FunctionKind, Outcome, ReadRange, SessionRequest, Write
 from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
-from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.near_limit import near_limit
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.transaction import Transaction
@@ -66,7 +65,7 @@ def execute(
     limits: Limits,
     clock: Clock,
     random: Random,
-    cursors: CursorCodec,
+    services: Services,
     stopwatch: Callable[[], int] = time.perf_counter_ns,
 ) -> Outcome:
     """Run one call at the snapshot's position and return its outcome; never raises.
@@ -74,7 +73,7 @@ def execute(
     A call of kind ``action`` does not belong here and fails like any call of the wrong kind. ``pending`` of the outcome
     is 0: numbering is the lane's business.
     """
-    execution = _Execution(app, call, snapshot, limits, clock, random, cursors, stopwatch)
+    execution = _Execution(app, call, snapshot, limits, clock, random, services, stopwatch)
     error: ExecutionError | None = None
     result: bytes | None = None
     try:
@@ -101,7 +100,7 @@ class _Execution:
         limits: Limits,
         clock: Clock,
         random: Random,
-        cursors: CursorCodec,
+        services: Services,
         stopwatch: Callable[[], int],
     ) -> None:
         self._app = app
@@ -109,7 +108,7 @@ class _Execution:
         self._snapshot = snapshot
         self._limits = limits
         self._random = random
-        self._cursors = cursors
+        self._services = services
         self._stopwatch = stopwatch
         self._started = stopwatch()
         self._journal = call.journal
@@ -162,7 +161,7 @@ class _Execution:
             if replayed is not None:
                 return replayed
         arguments = decode_arguments(function.path, self._call.args, self._limits)
-        calls = FunctionCalls(self._app, self._transaction, self._invocation, self._cursors, self._limits)
+        calls = FunctionCalls(self._app, self._transaction, self._invocation, self._services, self._limits)
         result, self._journal = calls.call(function, arguments, self._call.journal)
         self._warn(len(self._call.args), len(result))
         self._record(result)
@@ -173,7 +172,7 @@ class _Execution:
         if not self._call.internal:
             kind = self._call.kind if self._call.kind in ("query", "mutation") else "query"
             raise CallFailed(ExecutionError("OperationNotPermitted", f"Operation {kind} not permitted"))
-        function = SYSTEM_FUNCTIONS.get(str(path))
+        function = self._services.system_functions.get(str(path))
         if function is None:
             raise not_found(path, internal=True)
         if function.reserved and not self._call.by_server:

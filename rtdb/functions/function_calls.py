@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from functools import partial
 from typing import Any
 
 from rtdb.config import Limits
@@ -23,12 +24,13 @@ from rtdb.functions.app_loader import App, AppFunction
 from rtdb.functions.context import Invocation, MutationContext, QueryContext
 from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.definition import FunctionDefinition
+from rtdb.functions.environment_context import Environment
 from rtdb.functions.error_report import is_ours, report_exception
 from rtdb.functions.log_lines import PrintCapture
 from rtdb.functions.pages import Pages
 from rtdb.functions.query_builder import Query, TableQuery
+from rtdb.functions.services import Services
 from rtdb.link.frames import ExecutionError, FunctionKind
-from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import FunctionPath, parse_function_path
 from rtdb.values.json_codec import decode, decode_canonical, encode, encode_exact
@@ -62,15 +64,16 @@ class NestedCallError(DeveloperError):
 class FunctionCalls:
     """Runs functions in one transaction."""
 
-    __slots__ = ("_app", "_cursors", "_depth", "_invocation", "_limits", "_transaction")
+    __slots__ = ("_app", "_cursors", "_depth", "_environment", "_invocation", "_limits", "_transaction")
 
     def __init__(
-        self, app: App, transaction: Transaction, invocation: Invocation, cursors: CursorCodec, limits: Limits
+        self, app: App, transaction: Transaction, invocation: Invocation, services: Services, limits: Limits
     ) -> None:
         self._app = app
         self._transaction = transaction
         self._invocation = invocation
-        self._cursors = cursors
+        self._cursors = services.cursors
+        self._environment = Environment(partial(services.variables.lookup, transaction))
         self._limits = limits
         self._depth = 0
         """Nested calls under way."""
@@ -88,7 +91,7 @@ class FunctionCalls:
             raise _failed("ValidationError", f"ArgumentValidationError: {error.message}") from None
         pages = Pages(self._transaction, self._cursors, self._limits, journal)
         context = (MutationContext if function.kind == "mutation" else QueryContext)(
-            self._transaction, pages, self._invocation, self
+            self._transaction, pages, self._invocation, self._environment, self
         )
         returned = self._run_handler(function.handler, context, arguments)
         exact, result = self._encode_result(function.path, returned)

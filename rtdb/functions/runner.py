@@ -32,6 +32,7 @@ from rtdb.errors import RtdbError, SnapshotTooOldError
 from rtdb.functions.app_loader import App, AppLoadError, load_app
 from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
+from rtdb.functions.services import Services
 from rtdb.functions.system import SYSTEM_PATH_PREFIX
 from rtdb.functions.system.deployments import deployment_document_id
 from rtdb.link import frames
@@ -39,7 +40,6 @@ from rtdb.link.link import Message
 from rtdb.storage.documents import StoredDocument
 from rtdb.storage.environment import Environment
 from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, INDEXES_TABLE, TABLES_TABLE
-from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.overlay import Overlay
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
 
@@ -104,7 +104,7 @@ class Runner:
         self._deployment = deployment_document_id(start.deployment)
         config = decode_config(start.config)
         self._limits = config.limits
-        self._cursors = CursorCodec(start.cursor_key, config.instance_name)
+        self._services = Services.of_runner(start, config)
         self._clock = clock
         self._random = random
         self._stopwatch = stopwatch
@@ -177,7 +177,7 @@ class Runner:
                 limits=self._limits,
                 clock=self._clock,
                 random=self._random,
-                cursors=self._cursors,
+                services=self._services,
                 stopwatch=self._stopwatch,
             )
         return self._lane.take(outcome) if self._lane.epoch else outcome

@@ -35,6 +35,7 @@ from rtdb.config import Config
 from rtdb.errors import BadRequestError, InternalError, RateLimitedError, RtdbError
 from rtdb.http.client_version import UNKNOWN_CLIENT, parse_client_header
 from rtdb.http.deploy_routes import DeployRoutes
+from rtdb.http.environment_routes import EnvironmentRoutes
 from rtdb.http.error_response import HttpResponse, HttpStream, empty_response, error_response, untyped_error_response
 from rtdb.http.facade import Facade
 from rtdb.http.function_routes import FunctionRoutes, Route
@@ -128,6 +129,7 @@ class HttpApplication:
         self._requests = 0
         self._functions = FunctionRoutes(facade, credentials, config)
         deploys = DeployRoutes(facade, credentials, config)
+        environment = EnvironmentRoutes(facade, credentials, config)
         services = ServiceRoutes(facade, credentials, config, metrics)
         open_routes = services.open_routes()
         self._open_paths = frozenset(path for _method, path in open_routes)
@@ -135,6 +137,7 @@ class HttpApplication:
             **self._functions.routes(),
             **services.routes(),
             **deploys.routes(),
+            **environment.routes(),
             **open_routes,
         }
         self._starlette = self._build_starlette()

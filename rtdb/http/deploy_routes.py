@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from rtdb.auth.credentials import Credentials
 from rtdb.config import Config
-from rtdb.errors import BadRequestError, ForbiddenError
+from rtdb.errors import BadRequestError
 from rtdb.http.error_response import HttpStream, WriteChunk
 from rtdb.http.facade import Facade
 from rtdb.http.function_routes import Route
@@ -44,11 +44,7 @@ class DeployRoutes:
     async def deploy(self, request: HttpRequest) -> HttpStream:
         """Take a bundle and answer with what happens. Nothing is read from who may not deploy."""
         identity = await self._credentials.identify(request.headers.authorization, request.query_string)
-        identity.require_admin()
-        if identity.read_only or not identity.is_admin:
-            raise ForbiddenError(
-                "You do not have permission to perform this operation (Deploy).", code="OperationNotPermitted"
-            )
+        identity.require_operation("Deploy")
         self._check_length(request.headers.content_length)
         archive = await read_bytes(request, self._archive_bytes_max)
         dry_run = parse_qs(request.query_string.decode("latin-1")).get("dryRun") == ["true"]

@@ -16,7 +16,7 @@ import msgspec
 import trio
 
 from rtdb.auth.credentials import Credentials
-from rtdb.auth.identity import Identity
+from rtdb.auth.identity import SYSTEM_PREFIX, Identity
 from rtdb.config import Config
 from rtdb.errors import BadRequestError, ForbiddenError, InternalError, RtdbError
 from rtdb.http.error_response import HttpResponse, HttpStream, json_response, system_error_response
@@ -258,6 +258,8 @@ class FunctionRoutes:
             return b'{"status":"success","value":' + write(answer.result) + log_lines + b"}"
         name = request.request_id()
         log_failure(name, path, error)
-        text = function_error_text(name, error, redact=self._redact)
+        # Only administrators call the server's own functions, whose errors tell them what to do.
+        redact = self._redact and not path.startswith(SYSTEM_PREFIX)
+        text = function_error_text(name, error, redact=redact)
         data = b"" if error.data is None else b',"errorData":' + write(error.data)
         return b'{"status":"error","errorMessage":' + _encode_json(text) + data + log_lines + b"}"

@@ -8,6 +8,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from rtdb.auth.credentials import Credentials
+from rtdb.auth.identity import READ_ONLY_OPERATIONS
 from rtdb.config import Config
 from rtdb.http.error_response import HttpResponse, json_response, text_response
 from rtdb.http.facade import Facade
@@ -16,22 +17,6 @@ from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.request import HttpRequest, read_headers
 
 __all__ = ["Echo", "ServiceRoutes", "server_version"]
-
-READ_ONLY_OPERATIONS = [
-    "ViewEnvironmentVariables",
-    "ViewLogs",
-    "ViewMetrics",
-    "ViewIntegrations",
-    "ViewData",
-    "ViewBackups",
-    "DownloadBackups",
-    "RunInternalQueries",
-    "RunTestQuery",
-    "ViewAuditLog",
-    "ViewUsageLimits",
-    "ViewUsage",
-]
-"""What a read-only key may do (http-api §10.3); a full key's list is empty, which means everything."""
 
 ECHO_BYTES_MAX = 128 * 1024 * 1024
 
@@ -102,7 +87,7 @@ class ServiceRoutes:
         identity.require_admin()
         answer = {
             "success": True,
-            "allowedOps": READ_ONLY_OPERATIONS if identity.read_only else [],
+            "allowedOps": READ_ONLY_OPERATIONS if identity.read_only else (),  # a full key may do everything
             "isReadOnly": identity.read_only,
         }
         return json_response(msgspec.json.encode(answer))

@@ -125,6 +125,11 @@ class RunnerStart(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="s
     """Identifier of the deployment; compared with the one in each snapshot."""
     cursor_key: bytes
     """What pagination cursors are sealed with. It follows from the instance secret, which a runner is never given."""
+    environment_key: bytes
+    """The same for the values of environment variables."""
+    cloud_url: str
+    site_url: str
+    """Where clients reach this server, and where its HTTP actions: environment variables that are built in."""
 
 
 class RunnerReady(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="ready"):

@@ -34,6 +34,7 @@ __all__ = [
     "DEPLOYMENTS_TABLE",
     "DEPLOYMENT_INDEX",
     "DEPLOYMENT_KEY",
+    "ENVIRONMENT_VARIABLES_TABLE",
     "FIRST_USER_TABLE",
     "INDEXES_TABLE",
     "NAMES_INDEX",
@@ -47,6 +48,7 @@ __all__ = [
     "TABLES_TABLE",
     "VISIBLE_SYSTEM_TABLES",
     "SystemIndex",
+    "environment_variable_id",
     "index_document_id",
     "index_name_key",
     "session_request_id",
@@ -69,6 +71,8 @@ CRON_NEXT_RUN_TABLE: Final = 519
 """``{claim, due, previous, path, postponed}``: when each cron job runs next, under the internal id of its document."""
 CRON_JOB_LOGS_TABLE: Final = 520
 """``{name, time, path, args, status, logLines, seconds}``: the newest runs of each cron job."""
+ENVIRONMENT_VARIABLES_TABLE: Final = 521
+"""``{name, value}``, the value sealed: what an app is set up with beside its code."""
 SCHEDULED_FUNCTIONS_TABLE: Final = 539
 STORAGE_TABLE: Final = 540
 """539 and 540 are the numbers that clients see in ids (data-model §3.2)."""
@@ -82,6 +86,7 @@ SYSTEM_TABLES: Final[dict[str, int]] = {
     "_cron_jobs": CRON_JOBS_TABLE,
     "_cron_next_run": CRON_NEXT_RUN_TABLE,
     "_cron_job_logs": CRON_JOB_LOGS_TABLE,
+    "_environment_variables": ENVIRONMENT_VARIABLES_TABLE,
     "_scheduled_functions": SCHEDULED_FUNCTIONS_TABLE,
     "_storage": STORAGE_TABLE,
 }
@@ -148,3 +153,8 @@ def index_document_id(table_name: str, index_name: str, number: int) -> bytes:
 def session_request_id(session: str, request: int) -> bytes:
     """Return the internal id of the record of one mutation sent over a sync session."""
     return _derived_id(f"{session}|{request}")
+
+
+def environment_variable_id(name: str) -> bytes:
+    """Return the internal id of the document of the environment variable ``name``."""
+    return _derived_id(f"environment variable:{name}")

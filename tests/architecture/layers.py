@@ -18,6 +18,7 @@ ROWS: list[tuple[str, ...]] = [
     # 0: under everyone
     ("rtdb.errors",),
     ("rtdb.config", "rtdb.clock", "rtdb.process_log"),
+    ("rtdb.public_origins",),
     ("rtdb.link",),
     ("rtdb.values",),
     # 1: what documents promise, where bytes lie, who is asking
@@ -29,6 +30,7 @@ ROWS: list[tuple[str, ...]] = [
         "rtdb.functions.definition",
         "rtdb.functions.description",
         "rtdb.functions.context",
+        "rtdb.functions.environment_context",
         "rtdb.functions.query_builder",
         "rtdb.functions.log_lines",
         "rtdb.functions.convex_error",
@@ -87,6 +89,7 @@ LEAVES: dict[str, str] = {
     "rtdb.functions.definition": _SCHEMA,
     "rtdb.functions.description": _SCHEMA,
     "rtdb.functions.context": _SCHEMA,
+    "rtdb.functions.environment_context": _SCHEMA,
     "rtdb.functions.query_builder": _SCHEMA,
     "rtdb.functions.log_lines": _SCHEMA,
     "rtdb.functions.convex_error": _SCHEMA,

@@ -12,11 +12,16 @@ from tests.architecture.import_graph import load_tree
 REPOSITORY = Path(__file__).parents[2]
 
 
+MODULES = {"python_dotenv": "dotenv"}
+"""Packages that are not called like their module."""
+
+
 def declared() -> set[str]:
-    """Return the declared packages, spelled as they are imported (so far every one is called like its module)."""
+    """Return the declared packages, spelled as they are imported."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = (re.match(r"[A-Za-z0-9-]+", requirement) for requirement in project["dependencies"])
-    return {name[0].lower().replace("-", "_") for name in names if name}
+    spelled = {name[0].lower().replace("-", "_") for name in names if name}
+    return {MODULES.get(name, name) for name in spelled}
 
 
 def imported() -> set[str]:

@@ -37,11 +37,11 @@ def found(directory: Path, environment: dict[str, str] | None = None, **options:
     ],
 )
 def test_a_line_of_an_env_file_is_read_as_front_ends_read_it(line: str, expected: dict[str, str]) -> None:
-    assert parse_env_file(line) == expected
+    assert parse_env_file(line).variables == expected
 
 
 def test_a_later_line_of_the_same_name_wins() -> None:
-    assert parse_env_file("A=1\nB=2\r\nA=3\n") == {"A": "3", "B": "2"}
+    assert parse_env_file("A=1\nB=2\r\nA=3\n").variables == {"A": "3", "B": "2"}
 
 
 def test_a_front_ends_env_local_is_enough(tmp_path: Path) -> None:

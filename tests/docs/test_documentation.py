@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import typer.main
@@ -72,9 +73,16 @@ def test_every_command_and_option_is_documented() -> None:
         if name == "serve":
             continue  # its options are the settings
         part = re.split(rf"^## `rtdb {name}", text, maxsplit=1, flags=re.MULTILINE)[1].split("\n## ", 1)[0]
-        for parameter in command.params:
-            for option in parameter.opts:
-                assert not option.startswith("--") or f"`{option}" in part, f"rtdb {name} {option}"
+        for called, each in _with_subcommands(name, command).items():
+            assert called == name or f"rtdb {called}" in part, called
+            for option in (option for parameter in each.params for option in parameter.opts):
+                assert not option.startswith("--") or f"`{option}" in part, f"rtdb {called} {option}"
+
+
+def _with_subcommands(name: str, command: Any) -> dict[str, Any]:
+    """Return a command and those below it, by what is typed."""
+    below = getattr(command, "commands", {})
+    return {name: command} | {f"{name} {subname}": each for subname, each in below.items()}
 
 
 def test_every_error_code_is_documented() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 from rtdb.config import Limits
 from rtdb.functions.app_loader import App, load_app
 from rtdb.functions.description import encode_description
+from rtdb.functions.environment_variables import CLOUD_URL, SITE_URL, EnvironmentVariables
 from rtdb.functions.executor import execute
+from rtdb.functions.services import Services
 from rtdb.link.frames import BlockApplied, Call, Commit, ExecutionError, Outcome, RequestKind, SessionRequest
 from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.group_commit import open_committer
@@ -41,6 +43,8 @@ class AppBench:
         self.random = SeededRandom(2)
         self.committer = open_committer(new_config(directory / "data"), clock=self.clock, random=SeededRandom(3))
         self.cursors = CursorCodec(bytes(16), "rtdb")
+        built_in = {CLOUD_URL: "http://cloud", SITE_URL: "http://site"}
+        self.services = Services(self.cursors, EnvironmentVariables(bytes(16), built_in, self.limits))
         self.cache = SnapshotCache()
         self._calls = 0
         self._pushes = 0
@@ -80,7 +84,7 @@ class AppBench:
                 limits=self.limits,
                 clock=self.clock,
                 random=self.random,
-                cursors=self.cursors,
+                services=self.services,
             )
 
     def commit(self, outcome: Outcome) -> BlockApplied:

@@ -75,6 +75,9 @@ class RunnerBench:
             bundle=str(self.app_bench.directory / "app"),
             deployment=deployment,
             cursor_key=bytes(16),
+            environment_key=bytes(16),
+            cloud_url="http://127.0.0.1:3210",
+            site_url="http://127.0.0.1:3210/http",
         )
 
     def open(self, start: RunnerStart) -> tuple[Runner | None, RunnerReady]:

@@ -22,7 +22,9 @@ from tests.functions.runner_bench import RunnerBench
 from tests.functions.scripted_runners import ScriptedRunner, ScriptedRunners, call, outcome
 from tests.transaction.workbench import new_config
 
-START = RunnerStart(config=b"", bundle="bundle", deployment="deployment", cursor_key=b"")
+START = RunnerStart(
+    config=b"", bundle="bundle", deployment="deployment", cursor_key=b"", environment_key=b"", cloud_url="", site_url=""
+)
 
 
 @pytest.fixture
@@ -506,7 +508,7 @@ async def test_a_retired_runner_that_does_not_end_is_killed(autojump_clock: Mock
 
 # --- other code -------------------------------------------------------------------------------------------------------
 
-OTHER = RunnerStart(config=b"", bundle="other", deployment="other", cursor_key=b"")
+OTHER = msgspec.structs.replace(START, bundle="other", deployment="other")
 
 
 class Loading:

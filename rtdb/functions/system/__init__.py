@@ -1,20 +1,27 @@
 """The server's own functions, which administrators and the server itself call by paths that begin with ``_system/``.
 
 They run in ordinary transactions, on whichever runner has room: none of them runs app code. A module holds the
-functions of one noun and its table ``FUNCTIONS`` of them; :data:`SYSTEM_FUNCTIONS` is all of them together.
+functions of one noun and its table ``FUNCTIONS`` of them, or a function that returns it; :func:`system_functions` is
+all of them together.
 
 Contents: ``definition`` (what a system function is, and how it reads its arguments), ``deployments`` (the steps of a
-deploy that touch data).
+deploy that touch data), ``environment_variables`` (what administrators see and change of them).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from rtdb.functions.system import deployments
+from rtdb.functions.environment_variables import EnvironmentVariables
+from rtdb.functions.system import deployments, environment_variables
 from rtdb.functions.system.definition import SYSTEM_PATH_PREFIX, SystemFunction
 
-__all__ = ["SYSTEM_FUNCTIONS", "SYSTEM_PATH_PREFIX", "SystemFunction"]
+__all__ = ["SYSTEM_PATH_PREFIX", "SystemFunction", "system_functions"]
 
-SYSTEM_FUNCTIONS: Final[dict[str, SystemFunction]] = {**deployments.FUNCTIONS}
-"""By path."""
+_EVERYWHERE: Final[dict[str, SystemFunction]] = {**deployments.FUNCTIONS}
+"""Those that are the same on every server, by path."""
+
+
+def system_functions(variables: EnvironmentVariables) -> dict[str, SystemFunction]:
+    """Return those of the server with these environment variables, by path."""
+    return {**_EVERYWHERE, **environment_variables.functions(variables)}

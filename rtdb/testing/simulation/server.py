@@ -210,6 +210,9 @@ class SimulatedServer:
             bundle=str(bundles.directory(bundle_hash)),
             deployment=bundle_hash,
             cursor_key=CURSOR_KEY,
+            environment_key=bytes(16),
+            cloud_url="http://127.0.0.1:3210",
+            site_url="http://127.0.0.1:3210/http",
         )
 
     def _blocks(self, messages: list[Message]) -> None:

@@ -1,0 +1,33 @@
+"""What one server lends to every execution in a runner, made from what the runner was started with."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from rtdb.config import Config
+from rtdb.functions.environment_variables import CLOUD_URL, SITE_URL, EnvironmentVariables
+from rtdb.functions.system import system_functions
+from rtdb.link.frames import RunnerStart
+from rtdb.transaction.cursor import CursorCodec
+
+__all__ = ["Services"]
+
+
+class Services:
+    """The parts of a runner that are the same for all calls, and need a key or an address of this server."""
+
+    __slots__ = ("cursors", "system_functions", "variables")
+
+    def __init__(self, cursors: CursorCodec, variables: EnvironmentVariables) -> None:
+        self.cursors = cursors
+        self.variables = variables
+        self.system_functions = system_functions(variables)
+
+    @classmethod
+    def of_runner(cls, start: RunnerStart, config: Config) -> Self:
+        """Return those of a runner that was started so."""
+        built_in = {CLOUD_URL: start.cloud_url, SITE_URL: start.site_url}
+        return cls(
+            CursorCodec(start.cursor_key, config.instance_name),
+            EnvironmentVariables(start.environment_key, built_in, config.limits),
+        )
