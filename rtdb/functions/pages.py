@@ -14,7 +14,8 @@ from typing import Any
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError
 from rtdb.functions.convex_error import ConvexError
-from rtdb.functions.query_builder import Operator, Order, RangeExpression
+from rtdb.functions.index_range_builder import RangeExpression
+from rtdb.functions.query_builder import Operator, Order
 from rtdb.transaction.cursor import CursorCodec, Position, Purpose
 from rtdb.transaction.pagination import PageSize, query_fingerprint
 from rtdb.transaction.transaction import Transaction

@@ -10,8 +10,8 @@
 Chaining only describes; reading starts with the first row asked for. A query object is used once: every chained call
 consumes the one it was called on, and rows can be asked for once (data-model §5.5, whose texts are kept).
 
-It does not know how a query is executed: that is :class:`QueryRunner`, given by the transaction. Filters and ranges
-leave here as plain data, the reference's query JSON with decoded values.
+Filters (:mod:`~rtdb.functions.filter_builder`) and ranges (:mod:`~rtdb.functions.index_range_builder`) leave here as
+plain data. It does not know how a query is executed: that is :class:`QueryRunner`, given by the transaction.
 """
 
 from __future__ import annotations
@@ -20,27 +20,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol
 
 from rtdb.errors import DeveloperError
-from rtdb.values.json_codec import decode_canonical, encode
-from rtdb.values.value import SAFE_INTEGER_MAX, UNDEFINED, Undefined, Value
+from rtdb.functions.filter_builder import FILTER_BUILDER, FilterBuilder, Operand, filter_node
+from rtdb.functions.index_range_builder import IndexRangeBuilder, RangeExpression
 
-__all__ = [
-    "Expression",
-    "FilterBuilder",
-    "IndexRangeBuilder",
-    "Operator",
-    "Order",
-    "Paginator",
-    "Query",
-    "QueryRunner",
-    "RangeExpression",
-    "TableQuery",
-]
+__all__ = ["Operator", "Order", "Paginator", "Query", "QueryRunner", "TableQuery"]
 
 Document = dict[str, Any]
 Order = Literal["asc", "desc"]
-RangeOperator = Literal["Eq", "Gt", "Gte", "Lt", "Lte"]
-RangeExpression = tuple[RangeOperator, str, Any]
-"""``(operator, field path, value)``."""
 Operator = tuple[Literal["filter"], dict[str, Any]] | tuple[Literal["limit"], int]
 
 
@@ -75,148 +61,6 @@ class Paginator(Protocol):
     ) -> dict[str, Any]: ...
 
 
-class Expression:
-    """A node of a filter. Build with ``q.eq``, ``q.field`` and so on; Python's own operators do not apply."""
-
-    __slots__ = ("node",)
-
-    def __init__(self, node: dict[str, Any]) -> None:
-        self.node = node
-
-    def __bool__(self) -> bool:
-        raise TypeError("A filter expression has no truth value. Use `q.and_(…)`, `q.or_(…)` and `q.not_(…)`.")
-
-    def __eq__(self, other: object) -> bool:
-        raise TypeError("A filter expression cannot be compared with `==`. Use `q.eq(…)`.")
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-Operand = Expression | Value | Undefined
-
-
-class FilterBuilder:
-    """The ``q`` of ``.filter(lambda q: …)``. Operands are expressions or plain values."""
-
-    __slots__ = ()
-
-    def field(self, path: str) -> Expression:
-        """The field at a dotted path; absent fields are undefined."""
-        if not isinstance(path, str):
-            raise TypeError(f"`q.field` takes a field path, got {type(path).__name__}")
-        return Expression({"$field": path})
-
-    def eq(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$eq": [_node(left), _node(right)]})
-
-    def neq(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$neq": [_node(left), _node(right)]})
-
-    def lt(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$lt": [_node(left), _node(right)]})
-
-    def lte(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$lte": [_node(left), _node(right)]})
-
-    def gt(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$gt": [_node(left), _node(right)]})
-
-    def gte(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$gte": [_node(left), _node(right)]})
-
-    def add(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$add": [_node(left), _node(right)]})
-
-    def sub(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$sub": [_node(left), _node(right)]})
-
-    def mul(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$mul": [_node(left), _node(right)]})
-
-    def div(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$div": [_node(left), _node(right)]})
-
-    def mod(self, left: Operand, right: Operand) -> Expression:
-        return Expression({"$mod": [_node(left), _node(right)]})
-
-    def neg(self, operand: Operand) -> Expression:
-        return Expression({"$neg": _node(operand)})
-
-    def not_(self, operand: Operand) -> Expression:
-        return Expression({"$not": _node(operand)})
-
-    def and_(self, *operands: Operand) -> Expression:
-        return Expression({"$and": [_node(operand) for operand in operands]})
-
-    def or_(self, *operands: Operand) -> Expression:
-        return Expression({"$or": [_node(operand) for operand in operands]})
-
-
-FILTER_BUILDER = FilterBuilder()  # it holds nothing, so one serves every query
-
-
-def _node(operand: object) -> dict[str, Any]:
-    """Return the node of an operand; a plain value becomes a literal, detached from the caller's object."""
-    if type(operand) is Expression:
-        return operand.node
-    return {"$literal": _literal(operand)}
-
-
-def _literal(value: Any) -> Value | Undefined:
-    """Return a value as it is now: changing the caller's object later does not change the query."""
-    kind = type(value)
-    if value is None or value is UNDEFINED or kind is str or kind is bool or kind is float:
-        return value  # type: ignore[no-any-return]
-    if kind is int and -SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX:
-        return float(value)
-    return decode_canonical(encode(value))
-
-
-class IndexRangeBuilder:
-    """The ``q`` of ``.with_index(name, lambda q: …)``: equalities on the first fields, then bounds on the next one."""
-
-    __slots__ = ("_expressions", "_used")
-
-    def __init__(self, expressions: list[RangeExpression]) -> None:
-        self._expressions = expressions
-        self._used = False
-
-    def eq(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
-        return self._add("Eq", field, value)
-
-    def gt(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
-        return self._add("Gt", field, value)
-
-    def gte(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
-        return self._add("Gte", field, value)
-
-    def lt(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
-        return self._add("Lt", field, value)
-
-    def lte(self, field: str, value: Value | Undefined) -> IndexRangeBuilder:
-        return self._add("Lte", field, value)
-
-    def expressions(self) -> list[RangeExpression]:
-        """Return what was asked for; the builder is used up."""
-        self._use()
-        return self._expressions
-
-    def _add(self, operator: RangeOperator, field: str, value: Value | Undefined) -> IndexRangeBuilder:
-        if not isinstance(field, str):
-            raise TypeError(f"An index range takes a field path, got {type(field).__name__}")
-        self._use()
-        return IndexRangeBuilder([*self._expressions, (operator, field, _literal(value))])
-
-    def _use(self) -> None:
-        if self._used:
-            raise DeveloperError(
-                "IndexRangeBuilder has already been used! Chain your method calls like `q => q.eq(...).eq(...)`. "
-                "See https://docs.convex.dev/using/indexes",
-                code="InvalidQuery",
-            )
-        self._used = True
-
-
 FilterFunction = Callable[[FilterBuilder], Operand]
 RangeFunction = Callable[[IndexRangeBuilder], IndexRangeBuilder]
 
@@ -238,7 +82,7 @@ class Query:
     def filter(self, predicate: FilterFunction) -> Query:
         """Keep the rows for which the expression is true."""
         query = self._take_over()
-        query._operators.append(("filter", _node(predicate(FILTER_BUILDER))))
+        query._operators.append(("filter", filter_node(predicate(FILTER_BUILDER))))
         return query
 
     def order(self, order: Order) -> Query:

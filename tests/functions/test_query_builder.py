@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from rtdb.errors import DeveloperError
-from rtdb.functions.query_builder import FilterBuilder, IndexRangeBuilder, TableQuery
+from rtdb.functions.filter_builder import FilterBuilder
+from rtdb.functions.index_range_builder import IndexRangeBuilder
+from rtdb.functions.query_builder import TableQuery
 from rtdb.values.value import UNDEFINED, Int64
 
 NO_PAGES: Any = None
