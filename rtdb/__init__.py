@@ -7,9 +7,10 @@ What is exported here is what an app imports, and what we promise::
 The server itself is started with ``rtdb serve``; ARCHITECTURE.md explains how it is built.
 """
 
+from rtdb.functions.action_context import ActionContext
 from rtdb.functions.context import DatabaseReader, DatabaseWriter, MutationContext, QueryContext, SystemReader
 from rtdb.functions.convex_error import ConvexError
-from rtdb.functions.definition import internal_mutation, internal_query, mutation, query
+from rtdb.functions.definition import action, internal_action, internal_mutation, internal_query, mutation, query
 from rtdb.functions.http_headers import Headers
 from rtdb.functions.http_message import Request, Response
 from rtdb.functions.http_router import HttpRouter, http_action
@@ -21,6 +22,7 @@ from rtdb.values.value import UNDEFINED, Int64, Value
 
 __all__ = [
     "UNDEFINED",
+    "ActionContext",
     "ConvexError",
     "DatabaseReader",
     "DatabaseWriter",
@@ -33,9 +35,11 @@ __all__ = [
     "Response",
     "SystemReader",
     "Value",
+    "action",
     "define_schema",
     "define_table",
     "http_action",
+    "internal_action",
     "internal_mutation",
     "internal_query",
     "mutation",

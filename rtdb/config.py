@@ -82,6 +82,28 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     queue_seconds_max: float = 5.0
     pinned_bytes_max: int = 1 * GIB
 
+    # Actions (data-model §8.2, §8.3; platform §10.1).
+    action_runners: int = 2
+    """Processes that run actions, each many at once; none while the app has no actions."""
+    action_runner_calls_max: int = 128
+    """Actions that one of them runs at once."""
+    action_seconds_max: float = 600.0
+    action_cancel_seconds_max: float = 5.0
+    """Time an action has to end in after it has been cancelled, before its process is killed."""
+    action_blocked_seconds_max: float = 5.0
+    """How long an action may keep all others of its process from going on."""
+    action_queue_seconds_max: float = 10.0
+    action_operations_max: int = 64
+    """Queries, mutations, actions and requests that one action has under way; more wait for their turn."""
+    action_memory_bytes_max: int = 1 * GIB
+    """Private memory of a process that runs actions, which they share."""
+    action_runners_retiring_max: int = 8
+    """Action runners of earlier deployments that may still be finishing actions; the oldest is stopped then."""
+    fetch_seconds_max: float = 120.0
+    fetch_bytes_max: int = 20 * MIB
+    """Body of a response that an action fetches, decoded."""
+    fetch_connections_max: int = 256
+
     # Serial lane (design §4).
     lane_seconds_max: float = 1.0
     lane_losses_max: int = 3

@@ -3,12 +3,12 @@
 ::
 
     store     the bundle, durably, under its hash
-    load      it in runners of its own; the first describes it
+    load      it in runners of its own; the first describes it. In action runners too, if it has actions
     prepare   tables made, indexes begun                            ┐
     check     the documents there are, in chunks                    │ functions/system/deployments.py;
     build     wait for the indexes, which the committer builds      │ every few seconds the documents
     push      the switch, in one transaction                        ┘ written meanwhile are checked too
-    switch    the pool, and what the application knows of functions
+    switch    the pools, and what the application knows of functions
 
 Clients are served all the time. Between the push and the switch there is nothing but the answer's way from the
 committer: runners that meet the new deployment before then say so, and their calls wait.
@@ -34,6 +34,7 @@ import trio
 from rtdb.application import Application
 from rtdb.config import Limits
 from rtdb.errors import RtdbError
+from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.bundle import Bundle, unpack
 from rtdb.functions.bundle_store import BundleStore
 from rtdb.functions.description import decode_description
@@ -107,6 +108,7 @@ class Deployer:
         self,
         application: Application,
         pool: RunnerPool,
+        action_pool: ActionPool,
         bundles: BundleStore,
         limits: Limits,
         *,
@@ -118,6 +120,7 @@ class Deployer:
         self._limits = limits
         self._application = application
         self._pool = pool
+        self._action_pool = action_pool
         self._bundles = bundles
         self._runner_start = runner_start
         self._run_blocking = run_blocking
@@ -138,6 +141,7 @@ class Deployer:
         finally:
             self._under_way = False
             self._pool.discard()
+            self._action_pool.discard()
             with trio.CancelScope(shield=True):
                 await self._collect()
 
@@ -160,9 +164,14 @@ class Deployer:
         """Have the bundle loaded, unless it is what runs anyway, and return its description."""
         if bundle_hash == self._bundle_hash:
             return self._description.decode()
-        ready = await self._pool.load(self._runner_start(bundle_hash))
+        start = self._runner_start(bundle_hash)
+        ready = await self._pool.load(start)
         if ready.error is not None:
             raise DeployRefused(ready.error)
+        if decode_description(ready.description).has_actions:
+            action_runner_ready = await self._action_pool.load(start)
+            if action_runner_ready.error is not None:
+                raise DeployRefused(action_runner_ready.error)
         return ready.description.decode()
 
     async def _change_to(self, bundle_hash: str, description: str, report: Report) -> None:
@@ -172,6 +181,7 @@ class Deployer:
             await self._build_indexes(checked, report)
             if bundle_hash != self._bundle_hash:
                 await self._pool.wait_loaded()
+                await self._action_pool.wait_loaded()
             await self._catch_up(checked)
             with trio.CancelScope(shield=True):
                 await self._push(bundle_hash, checked)
@@ -185,6 +195,7 @@ class Deployer:
         await self._step("push", asked)
         if bundle_hash != self._bundle_hash:
             self._pool.switch()
+            self._action_pool.switch()
         self._bundle_hash, self._description = bundle_hash, checked.description.encode()
         self._application.use_description(decode_description(checked.description))
         self._application.pump()
@@ -268,7 +279,9 @@ class Deployer:
 
     async def _collect(self) -> None:
         """Delete bundles that nothing runs any more; those of runners that are ending go with the next deploy."""
-        await self._run_blocking(self._bundles.collect, {self._bundle_hash, *self._pool.deployments})
+        await self._run_blocking(
+            self._bundles.collect, {self._bundle_hash, *self._pool.deployments, *self._action_pool.deployments}
+        )
 
 
 def _refused(code: str, message: str) -> DeployRefused:

@@ -1,9 +1,11 @@
-"""The hub process: starts the committer, the runners and the gateways, and keeps them going.
+"""The hub process: starts the committer, the runners, the action runners and the gateways, and keeps them going.
 
 Who may end, and what happens then:
 
 ============  ========================================================================================================
 a runner      the pool finds another place for its calls and starts a new one (`functions/runner_pool.py`)
+an action     its actions fail, those it had not begun run elsewhere; the pool starts a new one
+runner        (`functions/action_pool.py`)
 a gateway     its clients reconnect to the other gateways; a new one is started on the same listening socket
 the committer the hub stops with a non-zero exit code, everything with it; ``serve`` starts it again on clean state
 the hub       the kernel kills its children; ``serve`` starts it again
@@ -30,14 +32,15 @@ from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, decode_config, encode_config
 from rtdb.deployer import Deployer, DeployRefused, serve_deploy
 from rtdb.errors import RtdbError
+from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.bundle import EMPTY, Bundle, read_bundle
 from rtdb.functions.bundle_store import BundleStore
 from rtdb.functions.description import decode_description
-from rtdb.functions.runner_handle import process_runners
+from rtdb.functions.runner_handle import process_action_runners, process_runners
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket
-from rtdb.link.link import LinkClosed, Message, SocketLink
+from rtdb.link.link import Link, LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_CONFIGURATION, Child, start_child
 from rtdb.process_log import configure_process_log
 from rtdb.public_origins import listening_origin, public_origins
@@ -84,6 +87,7 @@ class Hub:
         self._committer: Child
         self._application: Application
         self._pool: RunnerPool
+        self._action_pool: ActionPool
 
     async def run(self) -> None:
         config = self._config
@@ -155,18 +159,25 @@ class Hub:
             start_runner=process_runners(limits.frame_bytes_max),
             file_bytes=lambda: data_file.stat().st_blocks * 512,
         )
-        self._application = Application(self._config, SystemClock(), self._pool, self._committer_link, opened)
+        self._action_pool = ActionPool(self, limits, start_runner=process_action_runners(limits.frame_bytes_max))
+        self._application = Application(
+            self._config, SystemClock(), self._pool, self._action_pool, self._committer_link, opened
+        )
         nursery.start_soon(self._follow_committer)
         await nursery.start(self._pool.run)
+        await nursery.start(self._action_pool.run)
         await self._described.wait()
         if self._refused is not None:
             raise HubFailure(
                 f"the app cannot be loaded:\n{self._refused.message}\n{self._refused.frames}", EXIT_CONFIGURATION
             )
-        self._application.use_description(decode_description(self._description))
+        description = decode_description(self._description)
+        self._application.use_description(description)
+        self._action_pool.use(self._runner_start(bundle_hash) if description.has_actions else None)
         self._deployer = Deployer(
             self._application,
             self._pool,
+            self._action_pool,
             self._bundles,
             limits,
             runner_start=self._runner_start,
@@ -224,6 +235,11 @@ class Hub:
 
     def outcomes_handled(self) -> None:
         self._application.pump()
+
+    # --- ActionOwner (and outcomes_handled) ---------------------------------------------------------------------------
+
+    def action_requested(self, link: Link, request: frames.CallRequest) -> None:
+        self._application.action_requested(link, request)
 
     # --- committer ----------------------------------------------------------------------------------------------------
 

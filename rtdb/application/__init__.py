@@ -8,8 +8,9 @@ calls               a call is accepted, or refused, and answered once; what else
 caller              who is answered: a gateway, or everybody who waits for one mutation of a session
 queries             a query asked for once
 mutations           a mutation: lane or pool, committer, and again when it was beaten
+actions             an action, which runs once
 watched_queries     the queries clients subscribe to, executed in rounds
-completions         where *every* execution ends, whichever of the three it was
+completions         where *every* execution ends, whichever of the four it was
 positions           the newest block, and the recent ones that queries can be read at
 ==================  ==================================================================================================
 

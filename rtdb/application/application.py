@@ -1,7 +1,7 @@
 """The façade, as the hub implements it: run a function for a client, watch a query, follow the blocks.
 
-The :class:`Application` joins the runner pool, the serial lane, the committer and the reactivity of one server, and
-decides which of its parts carries a call out.
+The :class:`Application` joins the pools, the serial lane, the committer and the reactivity of one server, and decides
+which of its parts carries a call out.
 
 A mutation's way:  gateway ─CallRequest▶ (lane or pool) ─Call▶ runner ─Outcome▶ here ─Commit▶ committer ─BlockApplied▶
 here: first the reactor marks what the block invalidated, then the answer goes out, then a round re-runs the queries.
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from rtdb.application.caller import Caller, GatewayCaller, OutgoingLink
+from rtdb.application.actions import Actions
+from rtdb.application.caller import Caller, LinkCaller, OutgoingLink
 from rtdb.application.calls import Calls
 from rtdb.application.completions import Completions
 from rtdb.application.mutations import Mutations
@@ -20,6 +21,7 @@ from rtdb.application.queries import Queries
 from rtdb.application.watched_queries import WatchedQueries
 from rtdb.clock import Clock
 from rtdb.config import Config
+from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.description import Description
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link import frames
@@ -37,12 +39,14 @@ class Application:
         config: Config,
         clock: Clock,
         pool: RunnerPool,
+        action_pool: ActionPool,
         committer: OutgoingLink,
         opened: frames.CommitterReady,
     ) -> None:
         limits = config.limits
         next_call = count(1).__next__
         self._pool = pool
+        self._action_pool = action_pool
         self._committer = committer
         self._gateways: dict[int, OutgoingLink] = {}
         self._functions: dict[str, frames.FunctionKind] = {}
@@ -53,7 +57,8 @@ class Application:
         self._watched = WatchedQueries(
             limits, pool, self._completions, self._gateways, next_call, seq=opened.seq, ts=opened.ts
         )
-        self._queries = Queries(limits, pool, self._positions, self._watched, self._mutations.go_on)
+        self._actions = Actions(limits, action_pool, self._positions)
+        self._queries = Queries(limits, pool, self._positions, self._watched, self._mutations.go_on, self._actions.run)
 
     def use_description(self, description: Description) -> None:
         """Take note of the app's functions: their kinds decide how a call is run."""
@@ -88,29 +93,39 @@ class Application:
     def gateway_message(self, gateway: int, message: Message) -> None:
         match message:
             case frames.CallRequest():
-                self.request(GatewayCaller(self._gateways[gateway], message.call), message)
+                self.request(LinkCaller(self._gateways[gateway], message.call), message)
             case frames.Watch():
                 self._watched.watch(gateway, message)
             case frames.Unwatch():
                 self._watched.unwatch(gateway, message.watch)
             case frames.Cancel():
-                # Executions are short and cannot be taken back from a runner's queue; the answer is dropped there.
+                # Executions are short and cannot be taken back from a runner's queue, and an action goes on whoever
+                # waits for it; the answer is dropped there.
                 pass
             case _:
                 raise AssertionError(f"a gateway sent {type(message).__name__}")
 
     # --- calls --------------------------------------------------------------------------------------------------------
 
-    def request(self, caller: Caller, request: frames.CallRequest, *, by_server: bool = False) -> None:
-        """Run a function for a caller, who is answered exactly once. ``by_server``: it is the hub itself."""
+    def action_requested(self, link: OutgoingLink, request: frames.CallRequest) -> None:
+        """Run a function for an action; the answer goes to its runner's ``link``."""
+        self.request(LinkCaller(link, request.call), request, by_action=True)
+
+    def request(
+        self, caller: Caller, request: frames.CallRequest, *, by_server: bool = False, by_action: bool = False
+    ) -> None:
+        """Run a function for a caller, who is answered exactly once. ``by_server``: it is the hub itself;
+        ``by_action``: it is an action under way."""
         kind = self._functions.get(request.path)
         source = "" if kind is None else request.path
-        accepted = self._calls.accept(caller, request, source, by_server=by_server)
+        accepted = self._calls.accept(caller, request, source, by_server=by_server, by_action=by_action)
         if accepted is None:
             return
         is_mutation = request.kind == "mutation" or (request.kind == "any" and kind == "mutation")
         if is_mutation or request.path.startswith("_system/"):
             self._mutations.run(accepted)
+        elif kind == "action" and request.kind in ("action", "any"):
+            self._actions.run(accepted)
         else:
             self._queries.run(accepted, request.at_ts)
 
@@ -140,6 +155,7 @@ class Application:
         self._watched.start_rounds(self._functions)
         self._watched.send_messages()
         self._pool.flush()
+        self._action_pool.flush()
         self._committer.flush()
         for link in self._gateways.values():
             link.flush()

@@ -7,7 +7,7 @@ from typing import Protocol
 from rtdb.link import frames
 from rtdb.link.link import Message
 
-__all__ = ["Caller", "GatewayCaller", "OutgoingLink", "SessionCaller"]
+__all__ = ["Caller", "LinkCaller", "OutgoingLink", "SessionCaller"]
 
 
 class OutgoingLink(Protocol):
@@ -29,8 +29,8 @@ class Caller(Protocol):
     ) -> None: ...
 
 
-class GatewayCaller:
-    """A call a gateway asked for. Its link may be gone by the time of the answer, which is then dropped."""
+class LinkCaller:
+    """A call that a gateway or an action asked for. Its link may be gone by then: the answer is dropped."""
 
     __slots__ = ("_link", "_number")
 

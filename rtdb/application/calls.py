@@ -59,9 +59,12 @@ class Calls:
         return self._count
 
     def accept(
-        self, caller: Caller, request: frames.CallRequest, source: str, *, by_server: bool
+        self, caller: Caller, request: frames.CallRequest, source: str, *, by_server: bool, by_action: bool
     ) -> AcceptedCall | None:
-        """Return the call to carry out, or None: then the caller has been refused, or waits for one under way."""
+        """Return the call to carry out, or None: then the caller has been refused, or waits for one under way.
+
+        ``by_action``: an action that is under way asks, and may finish what it has begun when nobody else may begin.
+        """
         if request.session is not None:
             # Sent again while its first attempt is under way: a second one could fail, and be told of, while the first
             # commits. Both callers get the one answer.
@@ -69,7 +72,7 @@ class Calls:
             if under_way is not None:
                 under_way.join(caller)
                 return None
-        if self._count >= self._limits.calls_max or self.draining:
+        if self._count >= self._limits.calls_max or (self.draining and not by_action):
             caller.answer(None, self._refusal(), [], 0)
             return None
         self._count += 1
@@ -107,7 +110,7 @@ class Calls:
         await self._idle.wait()
 
     def _refusal(self) -> frames.ExecutionError:
-        if self.draining:
+        if self.draining and self._count < self._limits.calls_max:
             return frames.ExecutionError(
                 code="ShuttingDown", message="The server is shutting down; try again in a moment.", system=503
             )

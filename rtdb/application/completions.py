@@ -1,4 +1,4 @@
-"""Where every execution ends: a query, a mutation, a watched query; with a result, an error, or from the cache.
+"""Where every execution ends: query, mutation, action or watched query; with a result, an error, or from the cache.
 
 An execution is one call as its caller sees it: attempts of a mutation that are beaten, and runners that are lost on the
 way, are part of it. Whoever carried it out hands in a :class:`Completion`; :class:`Completions` waits until the hub has
@@ -79,8 +79,10 @@ def unexecuted_outcome(
     reads: list[frames.ReadRange] | None = None,
     seq: int = 0,
     ts: int = 0,
+    micros: int = 0,
 ) -> frames.Outcome:
-    """Return the outcome of a call that no runner has one for: it was refused, stopped or lost, or needed none."""
+    """Return the outcome of a call that no runner has one for: it was refused, stopped or lost, needed none, or is an
+    action's."""
     return frames.Outcome(
         call=call.call,
         kind=kind,
@@ -96,5 +98,5 @@ def unexecuted_outcome(
         journal=None,
         replayed_ts=None,
         pending=0,
-        micros=0,
+        micros=micros,
     )

@@ -14,26 +14,37 @@ from rtdb.config import Limits
 from rtdb.functions.runner_pool import Execution, RunnerPool
 from rtdb.link import frames
 
-__all__ = ["Queries"]
+__all__ = ["FoundAction", "FoundMutation", "Queries"]
 
 FoundMutation = Callable[[AcceptedCall, frames.Outcome], None]
 """Go on with a call that turned out to be a mutation's, with the outcome of its first attempt."""
+FoundAction = Callable[[AcceptedCall], None]
+"""Go on with a call that turned out to be an action's, which has not been run."""
 
 
 class _QueryExecution(Execution):
-    __slots__ = ("_accepted", "_found_mutation")
+    __slots__ = ("_accepted", "_found_action", "_found_mutation")
 
     def __init__(
-        self, accepted: AcceptedCall, call: frames.Call, seconds_max: float, found_mutation: FoundMutation
+        self,
+        accepted: AcceptedCall,
+        call: frames.Call,
+        seconds_max: float,
+        found_mutation: FoundMutation,
+        found_action: FoundAction,
     ) -> None:
         super().__init__(call, accepted.source, seconds_max)
         self._accepted = accepted
         self._found_mutation = found_mutation
+        self._found_action = found_action
 
     def finished(self, outcome: frames.Outcome) -> None:
         if outcome.kind == "mutation":
             # Other code has been deployed since this was taken for a query: what it wrote is to be committed.
             self._found_mutation(self._accepted, outcome)
+        elif outcome.kind == "action" and self.call.kind in ("action", "any"):
+            # The same, or its path was not written in the way that functions are listed by.
+            self._found_action(self._accepted)
         else:
             self._accepted.finish(outcome, outcome.ts)
 
@@ -51,12 +62,14 @@ class Queries:
         positions: Positions,
         watched: WatchedQueries,
         found_mutation: FoundMutation,
+        found_action: FoundAction,
     ) -> None:
         self._limits = limits
         self._pool = pool
         self._positions = positions
         self._watched = watched
         self._found_mutation = found_mutation
+        self._found_action = found_action
 
     def run(self, accepted: AcceptedCall, at_ts: int | None) -> None:
         call = accepted.call
@@ -72,5 +85,5 @@ class Queries:
                 outcome = unexecuted_outcome(call, "query", result=cached.result, log_lines=cached.log_lines)
                 accepted.finish(outcome, self._positions.ts, cached=True)
                 return
-        execution = _QueryExecution(accepted, call, self._limits.query_seconds_max, self._found_mutation)
-        self._pool.submit(execution)
+        seconds_max = self._limits.query_seconds_max
+        self._pool.submit(_QueryExecution(accepted, call, seconds_max, self._found_mutation, self._found_action))

@@ -1,12 +1,16 @@
-"""Decorators that turn a plain function of the app into a query or a mutation.
+"""Decorators that turn a function of the app into a query, a mutation or an action.
 
 ::
 
     @query(args={"userId": v.string()}, returns=v.array(v.any()))
     def list(ctx, userId): ...
 
+    @action(args={"url": v.string()})
+    async def forward(ctx, url): ...
+
 A decorated function stays callable with ``(ctx, **arguments)``, so that modules can use each other's functions inside
-one transaction. Nothing is registered globally: the app loader finds definitions among a module's attributes.
+one transaction, or one action. Nothing is registered globally: the app loader finds definitions among a module's
+attributes.
 
 Mistakes that can be seen without running the function are errors at import: they then name the line of the decorator
 instead of surprising the first caller.
@@ -25,6 +29,8 @@ from rtdb.schema.validators import ObjectValidator, Validator, ValidatorLike, to
 __all__ = [
     "FunctionDefinition",
     "Visibility",
+    "action",
+    "internal_action",
     "internal_mutation",
     "internal_query",
     "mutation",
@@ -103,21 +109,33 @@ query = FunctionDecorator("query", "public")
 mutation = FunctionDecorator("mutation", "public")
 internal_query = FunctionDecorator("query", "internal")
 internal_mutation = FunctionDecorator("mutation", "internal")
+action = FunctionDecorator("action", "public")
+internal_action = FunctionDecorator("action", "internal")
 
 
 def _check_handler(handler: Handler, kind: FunctionKind) -> None:
-    """Refuse what can wait: a query or mutation that awaits could not be replayed at one position."""
+    """Refuse queries and mutations that can wait, which could not be replayed at one position, and actions that cannot:
+    those would keep all others of their process waiting."""
     if not callable(handler):
         raise TypeError(f"@{kind} decorates a function, not {type(handler).__name__}")
     if isinstance(handler, FunctionDefinition):
         raise TypeError(f"{handler.__wrapped__.__name__} is decorated twice")
-    if inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
+    if kind == "action":
+        if not inspect.iscoroutinefunction(handler):
+            raise TypeError(
+                f"{_name_of(handler)} is not an `async def`: actions are, because what they do is to wait for others"
+            )
+    elif inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler):
         raise TypeError(
             f"{handler.__name__} is an `async def`: queries and mutations are plain functions (`def`), "
             "because nothing in them may wait"
         )
     if inspect.isgeneratorfunction(handler):
         raise TypeError(f"{handler.__name__} is a generator (it contains `yield`): return a list instead")
+
+
+def _name_of(handler: Handler) -> str:
+    return getattr(handler, "__name__", type(handler).__name__)
 
 
 def _check_parameters(handler: Handler, args: ObjectValidator) -> None:

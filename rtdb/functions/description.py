@@ -41,6 +41,11 @@ class Description(msgspec.Struct, frozen=True):
     schema: dict[str, Any] | None
     routes: list[RouteDescription] | None = None
 
+    @property
+    def has_actions(self) -> bool:
+        """Whether there is anything in it that action runners are needed for."""
+        return self.routes is not None or any(function.kind == "action" for function in self.functions)
+
 
 _decoder = msgspec.json.Decoder(Description)
 

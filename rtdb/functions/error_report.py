@@ -22,7 +22,7 @@ from rtdb.functions.convex_error import ConvexError
 from rtdb.link.frames import ExecutionError
 from rtdb.values.json_codec import encode
 
-__all__ = ["format_frames", "is_ours", "report_exception"]
+__all__ = ["format_frames", "is_ours", "report_exception", "sole_error"]
 
 PACKAGE_PREFIX = f"{Path(__file__).parent.parent}/"
 
@@ -77,6 +77,13 @@ def is_ours(error: BaseException) -> bool:
     return innermost is not None and innermost.f_code.co_filename.startswith(PACKAGE_PREFIX)
 
 
+def sole_error(error: BaseException) -> BaseException:
+    """Return the one exception that a nursery has wrapped in a group; the group itself if there are several in it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 def _name(error: BaseException) -> str:
     # Errors of our own API are plain errors to clients, whose code matches on the phrases after this word.
     if isinstance(error, RtdbError) and not isinstance(error, ConvexError):
@@ -85,6 +92,9 @@ def _name(error: BaseException) -> str:
 
 
 def _text(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        several = [f"{_name(each)}: {_text(each)}" for each in map(sole_error, error.exceptions)]
+        return f"{len(several)} errors: {'; '.join(several)}"
     try:
         return str(error)
     except Exception:

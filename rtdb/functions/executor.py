@@ -70,8 +70,8 @@ def execute(
 ) -> Outcome:
     """Run one call at the snapshot's position and return its outcome; never raises.
 
-    A call of kind ``action`` does not belong here and fails like any call of the wrong kind. ``pending`` of the outcome
-    is 0: numbering is the lane's business.
+    A call that finds an action fails with an outcome of that kind: actions run elsewhere. ``pending`` of the outcome is
+    0: numbering is the lane's business.
     """
     execution = _Execution(app, call, snapshot, limits, clock, random, services, stopwatch)
     error: ExecutionError | None = None
@@ -220,7 +220,7 @@ class _Execution:
             # The caller did not say, or is wrong; nothing has been read yet.
             self._kind = kind
             self._transaction = self._begin(writable=kind == "mutation")
-        if wanted not in (kind, "any"):
+        if wanted not in (kind, "any") or kind == "action":
             raise wrong_kind(path, wanted, kind)
 
     # --- session requests ---------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class FleetOwner(Protocol[OwnedT_contra]):
 
 class Fleet(Generic[ProcessT]):
     """Processes with the code of ``start``, and at a deploy of the next. ``name`` is what the log calls one of them.
+    Without code (None) there is nothing for them to do, and none is started.
 
     ``start_process`` starts one, which is killed if it is not ready within ``start_seconds_max``; ``process_type`` is
     what stands for it here.
@@ -63,7 +64,7 @@ class Fleet(Generic[ProcessT]):
         self,
         name: str,
         owner: FleetOwner[ProcessT],
-        start: frames.RunnerStart,
+        start: frames.RunnerStart | None,
         *,
         process_type: type[ProcessT],
         start_process: StartRunner,
@@ -91,7 +92,8 @@ class Fleet(Generic[ProcessT]):
     @property
     def deployments(self) -> set[str]:
         """Those whose code some process has or is about to have."""
-        return {self._start.deployment, *(process.start.deployment for process in self.processes)}
+        own = set() if self._start is None else {self._start.deployment}
+        return own | {process.start.deployment for process in self.processes}
 
     @property
     def is_loading(self) -> bool:
@@ -121,8 +123,19 @@ class Fleet(Generic[ProcessT]):
 
     # --- lives --------------------------------------------------------------------------------------------------------
 
+    def use(self, start: frames.RunnerStart | None) -> None:
+        """Start processes with this code from now on: when a server starts, before there are any."""
+        assert not self.processes
+        self._start = start
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there is code to run."""
+        return self._start is not None
+
     def spawn(self, now: float) -> None:
         """Start a process; slower and slower while none manages to start."""
+        assert self._start is not None
         self._spawn(self._start, now, is_next=False)
 
     def _spawn(self, start: frames.RunnerStart, now: float, *, is_next: bool) -> None:
@@ -238,14 +251,14 @@ class Fleet(Generic[ProcessT]):
 
     async def wait_loaded(self) -> None:
         """Wait until every process that was started with the next code is there, or has failed."""
-        assert self._next is not None
-        while any(process.is_next and not process.ready for process in self.processes):
+        while self._next is not None and any(process.is_next and not process.ready for process in self.processes):
             await self._next.wait_changed()
 
     def switch(self) -> list[ProcessT]:
-        """Use the next code from now on; return the processes of the earlier one, which the owner is to retire."""
-        assert self._next is not None
-        self._start, self._next = self._next.start, None
+        """Use the next code from now on, or none if none was loaded; return the processes of the earlier one, which the
+        owner is to retire."""
+        self._start = None if self._next is None else self._next.start
+        self._next = None
         earlier = self.in_use
         for process in self.processes:
             process.is_next = False

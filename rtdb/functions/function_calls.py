@@ -41,11 +41,19 @@ __all__ = [
     "CallFailed",
     "FunctionCalls",
     "NestedCallError",
+    "as_exception",
+    "call_depth_exceeded",
+    "check_arguments",
+    "check_arguments_size",
+    "check_result",
     "decode_arguments",
+    "encode_arguments",
+    "encode_result",
     "file_path",
     "find_function",
     "not_found",
     "parse_path",
+    "path_of",
     "wrong_kind",
 ]
 
@@ -85,21 +93,14 @@ class FunctionCalls:
 
         ``journal`` is that of an earlier execution, whose page it is to read again.
         """
-        try:
-            function.check_args(arguments)
-        except ValidationError as error:
-            raise _failed("ValidationError", f"ArgumentValidationError: {error.message}") from None
+        check_arguments(function, arguments)
         pages = Pages(self._transaction, self._cursors, self._limits, journal)
         context = (MutationContext if function.kind == "mutation" else QueryContext)(
             self._transaction, pages, self._invocation, self._environment, self
         )
         returned = self._run_handler(function.handler, context, arguments)
-        exact, result = self._encode_result(function.path, returned)
-        if function.check_returns is not None:
-            try:
-                function.check_returns(exact)
-            except ValidationError as error:
-                raise _failed("ValidationError", f"ReturnsValidationError: {error.message}") from None
+        exact, result = encode_result(function.path, returned, self._limits)
+        check_result(function, exact)
         return result, pages.journal
 
     def run(self, kind: FunctionKind, caller: FunctionKind, function: object, arguments: object) -> Value:
@@ -107,43 +108,24 @@ class FunctionCalls:
         if kind == "mutation" and caller != "mutation":
             raise DeveloperError("Cannot call a Mutation function from a Query function", code="WrongFunctionKind")
         if self._depth >= self._limits.call_depth_max:
-            raise DeveloperError(
-                "Cross component call depth limit exceeded. Do you have an infinite loop in your app?",
-                code="MaximumCallDepthExceeded",
-            )
-        path = self._path_of(function)
+            raise call_depth_exceeded()
+        path = path_of(self._app, function)
         savepoint = self._transaction.savepoint() if kind == "mutation" else None
         self._depth += 1
         try:
             found = find_function(self._app, path, internal=True)
             if found.kind != kind:
                 raise wrong_kind(found.path, kind, found.kind)
-            result, _ = self.call(found, self._nested_arguments(found.path, arguments), None)
+            # Detached from the caller's objects and held to what a client may send.
+            detached = decode_arguments(found.path, encode_arguments(found.path, arguments), self._limits)
+            result, _ = self.call(found, detached, None)
         except CallFailed as failed:
             if savepoint is not None:
                 self._transaction.roll_back(savepoint)
-            raise _as_exception(failed.error) from None
+            raise as_exception(failed.error) from None
         finally:
             self._depth -= 1
         return decode_canonical(result)
-
-    def _path_of(self, function: object) -> str:
-        if isinstance(function, str):
-            return function
-        if not isinstance(function, FunctionDefinition):
-            raise TypeError(f"A function is named by its path or given itself, not by {type(function).__name__}")
-        path = self._app.path_of(function)
-        if path is None:
-            raise TypeError(f"{function!r} is not a function of this app")
-        return path
-
-    def _nested_arguments(self, path: FunctionPath, arguments: object) -> dict[str, Any]:
-        """Detach the arguments from the caller's objects and hold them to what a client may send."""
-        try:
-            data = encode({} if arguments is None else arguments)  # type: ignore[arg-type]  # it says what is no value
-        except DeveloperError as error:
-            raise _failed(error.code, f"Invalid arguments for {file_path(path)}: {error.message}") from None
-        return decode_arguments(path, data, self._limits)
 
     def _run_handler(self, handler: Any, context: QueryContext, arguments: dict[str, Any]) -> Any:
         """Call the app's code, with what it prints captured."""
@@ -164,20 +146,17 @@ class FunctionCalls:
             raise self._transaction.failure
         return returned
 
-    def _encode_result(self, path: FunctionPath, returned: Any) -> tuple[Any, bytes]:
-        """Return the result made of exact types, and encoded; UNDEFINED is null (data-model §1.7)."""
-        try:
-            exact, result = encode_exact(None if returned is UNDEFINED else returned)
-        except DeveloperError as error:
-            raise _no_result(path, returned, error) from None
-        limit = self._limits.result_bytes_max
-        if len(result) > limit:
-            raise _failed(
-                "ReturnValueTooLarge",
-                f"Function {file_path(path)} return value is too large "
-                f"(actual: {display_bytes(len(result))}, limit: {display_bytes(limit)})",
-            )
-        return exact, result
+
+def path_of(app: App, function: object) -> str:
+    """Return the path of a function that the app's code named, or gave itself."""
+    if isinstance(function, str):
+        return function
+    if not isinstance(function, FunctionDefinition):
+        raise TypeError(f"A function is named by its path or given itself, not by {type(function).__name__}")
+    path = app.path_of(function)
+    if path is None:
+        raise TypeError(f"{function!r} is not a function of this app")
+    return path
 
 
 def parse_path(app: App, text: str) -> FunctionPath:
@@ -217,13 +196,7 @@ def wrong_kind(path: FunctionPath, wanted: str, kind: FunctionKind) -> CallFaile
 
 def decode_arguments(path: FunctionPath, data: bytes, limits: Limits) -> dict[str, Any]:
     """Return the one object of arguments in encoded JSON. Raises CallFailed."""
-    limit = limits.arguments_bytes_max
-    if len(data) > limit:
-        raise _failed(
-            "ArgumentsTooLarge",
-            f"Arguments for {file_path(path)} are too large "
-            f"(actual: {display_bytes(len(data))}, limit: {display_bytes(limit)})",
-        )
+    check_arguments_size(path, data, limits)
     try:
         arguments = decode(data)
     except (BadRequestError, DeveloperError) as error:
@@ -245,12 +218,72 @@ def decode_arguments(path: FunctionPath, data: bytes, limits: Limits) -> dict[st
     return arguments
 
 
+def check_arguments_size(path: FunctionPath, data: bytes, limits: Limits) -> None:
+    """Raise CallFailed if these are too many bytes of arguments."""
+    limit = limits.arguments_bytes_max
+    if len(data) > limit:
+        raise _failed(
+            "ArgumentsTooLarge",
+            f"Arguments for {file_path(path)} are too large "
+            f"(actual: {display_bytes(len(data))}, limit: {display_bytes(limit)})",
+        )
+
+
+def encode_arguments(path: FunctionPath, arguments: object) -> bytes:
+    """Return what the app's code gave as arguments, encoded. Raises CallFailed."""
+    try:
+        return encode({} if arguments is None else arguments)  # type: ignore[arg-type]  # it says what is no value
+    except DeveloperError as error:
+        raise _failed(error.code, f"Invalid arguments for {file_path(path)}: {error.message}") from None
+
+
+def check_arguments(function: AppFunction, arguments: dict[str, Any]) -> None:
+    """Raise CallFailed unless these are arguments that the function declares."""
+    try:
+        function.check_args(arguments)
+    except ValidationError as error:
+        raise _failed("ValidationError", f"ArgumentValidationError: {error.message}") from None
+
+
+def encode_result(path: FunctionPath, returned: Any, limits: Limits) -> tuple[Any, bytes]:
+    """Return the result made of exact types, and encoded; UNDEFINED is null (data-model §1.7). Raises CallFailed."""
+    try:
+        exact, result = encode_exact(None if returned is UNDEFINED else returned)
+    except DeveloperError as error:
+        raise _no_result(path, returned, error) from None
+    limit = limits.result_bytes_max
+    if len(result) > limit:
+        raise _failed(
+            "ReturnValueTooLarge",
+            f"Function {file_path(path)} return value is too large "
+            f"(actual: {display_bytes(len(result))}, limit: {display_bytes(limit)})",
+        )
+    return exact, result
+
+
+def check_result(function: AppFunction, exact: Any) -> None:
+    """Raise CallFailed unless this is a result that the function declares."""
+    if function.check_returns is None:
+        return
+    try:
+        function.check_returns(exact)
+    except ValidationError as error:
+        raise _failed("ValidationError", f"ReturnsValidationError: {error.message}") from None
+
+
 def file_path(path: FunctionPath) -> str:
     """Return a path as errors print it."""
     return f"{path.module}.js:{path.export}"
 
 
-def _as_exception(error: ExecutionError) -> DeveloperError:
+def call_depth_exceeded() -> DeveloperError:
+    return DeveloperError(
+        "Cross component call depth limit exceeded. Do you have an infinite loop in your app?",
+        code="MaximumCallDepthExceeded",
+    )
+
+
+def as_exception(error: ExecutionError) -> DeveloperError:
     """Return the error of a nested call as its caller's code sees it."""
     printed = f"{error.message}\n{error.frames}".rstrip("\n")
     if error.data is not None:
@@ -271,8 +304,8 @@ def _no_result(path: FunctionPath, returned: Any, error: DeveloperError) -> Call
             returned.close()  # it will never be awaited, and that is said here
         return _failed(
             "InvalidReturnValue",
-            f"Function {file_path(path)} returned a {type(returned).__name__}: queries and mutations are plain "
-            "functions that return a value; use a list instead of a generator, and `def` instead of `async def`.",
+            f"Function {file_path(path)} returned a {type(returned).__name__}: a function returns a value; use a list "
+            "instead of a generator, and await what is to be awaited, which only actions can.",
         )
     return _failed(error.code, f"Function {file_path(path)} return value invalid: {error.message}")
 

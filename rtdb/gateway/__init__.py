@@ -4,7 +4,7 @@
 
     port ──▶ listener (peek) ─┬─ sync upgrade ──▶ websocket ⇄ sync/worker ⇄ sync/connection ┐
                               └─ anything else ─▶ http_server (Hypercorn) ─▶ http/app ──────┤
-    hub ◀══ link ══▶ gateway ◀── call_table, watch table, sessions ◀────────────────────────┘
+    hub ◀══ link ══▶ gateway ◀── call table, watch table, sessions ◀────────────────────────┘
 
 It executes nothing and stores nothing: a gateway that dies takes its connections with it and nothing else, and clients
 reconnect to another. Read :mod:`rtdb.gateway.gateway` for the process and the way of a frame,

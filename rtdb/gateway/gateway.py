@@ -32,7 +32,6 @@ from rtdb.auth.identity import ANONYMOUS, Identity
 from rtdb.clock import Clock, Random, SystemClock, SystemRandom
 from rtdb.config import Config, Limits, decode_config
 from rtdb.errors import OverloadedError
-from rtdb.gateway.call_table import CallTable
 from rtdb.gateway.deploy_table import DeployTable
 from rtdb.gateway.framing import FrameCache, tune_socket
 from rtdb.gateway.handshake import shake_hands
@@ -44,6 +43,7 @@ from rtdb.gateway.websocket import WebSocket
 from rtdb.http.app import HttpApplication
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.receive_budget import ReceiveBudget
+from rtdb.link.call_table import CallTable
 from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.frames import (
     Answer,

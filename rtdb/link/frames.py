@@ -1,4 +1,4 @@
-"""The messages between hub, committer, runners and gateways.
+"""The messages between hub, committer, runners, action runners and gateways.
 
 A frame on the wire is a 4-byte big-endian length followed by one msgpack value: an *array of messages*, so that
 whatever is ready at the same time shares a frame. Messages are tagged arrays (msgspec ``array_like``): small and
@@ -19,6 +19,9 @@ from typing import Literal
 import msgspec
 
 __all__ = [
+    "ActionCall",
+    "ActionCancel",
+    "ActionOutcome",
     "Answer",
     "Begun",
     "BlockApplied",
@@ -206,6 +209,41 @@ class LaneReset(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="lan
     """Become the lane, or begin again: forget all pending writes; a new epoch follows (numbers go on counting)."""
 
     epoch: int
+
+
+# --- hub ⇄ action runner ----------------------------------------------------------------------------------------------
+#
+# An action runner is started with ``RunnerStart`` and says ``RunnerReady``, like a runner. For what its actions want of
+# the database it is what a gateway is: it sends ``CallRequest`` and ``Cancel`` and is told ``Answer``.
+
+
+class ActionCall(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_call"):
+    """Run an action now, beside those that are running. ``call`` is the hub's number, in the order of sending."""
+
+    call: int
+    path: str
+    args: bytes
+    identity: bytes | None
+    internal: bool
+
+
+class ActionCancel(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_cancel"):
+    """Stop an action: it is cancelled where it waits, and its outcome is this error."""
+
+    call: int
+    error: ExecutionError
+
+
+class ActionOutcome(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_outcome"):
+    """How an action ended. What it did it has done by then, by its own calls; exactly one of ``result`` and ``error``
+    is set."""
+
+    call: int
+    result: bytes | None
+    error: ExecutionError | None
+    log_lines: list[str]
+    micros: int
+    """Wall time of the action in its runner, microseconds."""
 
 
 # --- hub ⇄ committer --------------------------------------------------------------------------------------------------

@@ -25,7 +25,10 @@ from rtdb.link import frames
 __all__ = ["BlockingLink", "Link", "LinkClosed", "MemoryLink", "SocketLink", "open_memory_link_pair"]
 
 Message = (
-    frames.Answer
+    frames.ActionCall
+    | frames.ActionCancel
+    | frames.ActionOutcome
+    | frames.Answer
     | frames.Begun
     | frames.BlockApplied
     | frames.BlockNotice

@@ -13,6 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from rtdb.application import Application
 from rtdb.config import Config, Limits
+from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.description import Description, FunctionDescription
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link.frames import (
@@ -36,8 +37,9 @@ from rtdb.link.frames import (
     Watch,
     Write,
 )
-from rtdb.link.link import Message
+from rtdb.link.link import Link, Message
 from rtdb.values.json_codec import encode
+from tests.functions.scripted_action_runners import ScriptedActionRunners
 from tests.functions.scripted_runners import ScriptedRunner, ScriptedRunners, outcome
 from tests.functions.test_runner_pool import START
 from tests.transaction.workbench import ManualClock
@@ -77,12 +79,14 @@ class Bench:
         limits_ = Limits(**{"runners_min": 2, "runners_max": 2, **limits})
         self.runners = ScriptedRunners()
         self.pool = RunnerPool(self, START, limits_, start_runner=self.runners, file_bytes=lambda: 0)
+        self.action_runners = ScriptedActionRunners()
         self.committer = RecordingLink()
         self.gateway = RecordingLink()
         self.clock = ManualClock(START_TS)
         config = Config(data_dir=Path("/nowhere"), limits=limits_)
         opened = CommitterReady(seq=10, ts=START_TS, past=[(9, START_TS - 1_000_000_000)])
-        self.application = Application(config, self.clock, self.pool, self.committer, opened)
+        self.action_pool = ActionPool(self, limits_, start_runner=self.action_runners)
+        self.application = Application(config, self.clock, self.pool, self.action_pool, self.committer, opened)
         self.application.use_description(
             Description(
                 functions=[
@@ -105,6 +109,9 @@ class Bench:
 
     def outcomes_handled(self) -> None:
         self.application.pump()
+
+    def action_requested(self, link: Link, request: CallRequest) -> None:
+        self.application.action_requested(link, request)
 
     async def up(self, count: int = 3) -> list[ScriptedRunner]:
         """Bring up so many runners: the lane's, and the others."""

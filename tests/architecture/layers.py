@@ -27,6 +27,7 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.sync.messages",),
     (
         "rtdb.sync",
+        "rtdb.functions.action_context",
         "rtdb.functions.definition",
         "rtdb.functions.description",
         "rtdb.functions.context",
@@ -51,14 +52,21 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.functions",),
     ("rtdb.functions.runner",),
     ("rtdb.functions.runner_process",),
+    ("rtdb.functions.fetch",),
+    ("rtdb.functions.running_action",),
+    ("rtdb.functions.action_runner",),
+    ("rtdb.functions.action_process",),
     # 4
     (
+        "rtdb.functions.action_execution",
+        "rtdb.functions.action_pool",
         "rtdb.functions.app_process",
         "rtdb.functions.call_queue",
         "rtdb.functions.execution",
         "rtdb.functions.fleet",
         "rtdb.functions.head_watch",
         "rtdb.functions.next_code",
+        "rtdb.functions.pooled_action_runner",
         "rtdb.functions.pooled_runner",
         "rtdb.functions.run_times",
         "rtdb.functions.runner_handle",
@@ -89,6 +97,7 @@ LEAVES: dict[str, str] = {
     "rtdb.sync": _VALUES,
     "rtdb.sync.messages": _VALUES,
     "rtdb.client": _VALUES,
+    "rtdb.functions.action_context": _SCHEMA,
     "rtdb.functions.definition": _SCHEMA,
     "rtdb.functions.description": _SCHEMA,
     "rtdb.functions.context": _SCHEMA,
@@ -110,6 +119,7 @@ nothing of the server. They may import each other as their rows allow."""
 
 PROCESSES = {
     "rtdb.cli.main",
+    "rtdb.functions.action_process",
     "rtdb.functions.runner_process",
     "rtdb.gateway.gateway",
     "rtdb.hub",
@@ -117,7 +127,13 @@ PROCESSES = {
 }
 """Where a process starts."""
 
-RUNNER_MODULES = {"rtdb.functions.runner", "rtdb.functions.runner_process"}
+RUNNER_MODULES = {
+    "rtdb.functions.action_process",
+    "rtdb.functions.action_runner",
+    "rtdb.functions.runner",
+    "rtdb.functions.runner_process",
+    "rtdb.functions.running_action",
+}
 """What loads and executes an app's code: a process of its own, and tests that are prepared for it."""
 
 PUBLIC = {"rtdb", "rtdb.client"}
@@ -134,11 +150,15 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.cli",
         "rtdb.client",
         "rtdb.deployer",
+        "rtdb.functions.action_pool",
+        "rtdb.functions.action_process",
         "rtdb.functions.action_runner",
+        "rtdb.functions.fetch",
         "rtdb.functions.app_process",
         "rtdb.functions.fleet",
         "rtdb.functions.next_code",
         "rtdb.functions.runner_pool",
+        "rtdb.functions.running_action",
         "rtdb.functions.serial_lane",
         "rtdb.gateway",
         "rtdb.hub",

@@ -232,8 +232,8 @@ def test_a_mutation_whose_result_is_wrong_writes_nothing(bench: MakeBench) -> No
             "`.first()`.",
         ),
         ("ctx.db.query('t').order('asc')", "Return value is a Query."),
-        ("(n for n in [1])", "Function m.js:f returned a generator: queries and mutations are plain functions"),
-        ("later()", "Function m.js:f returned a coroutine: queries and mutations are plain functions"),
+        ("(n for n in [1])", "Function m.js:f returned a generator: a function returns a value"),
+        ("later()", "Function m.js:f returned a coroutine: a function returns a value"),
     ],
 )
 def test_results_that_are_no_values_are_refused_clearly(bench: MakeBench, expression: str, message: str) -> None:

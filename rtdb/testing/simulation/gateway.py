@@ -14,7 +14,7 @@ from rtdb.auth.credentials import Credentials, NoAuthProviders
 from rtdb.auth.identity import ANONYMOUS, Identity
 from rtdb.clock import Clock
 from rtdb.config import decode_config
-from rtdb.gateway.call_table import CallTable
+from rtdb.link.call_table import CallTable
 from rtdb.link.frames import (
     Answer,
     Begun,

@@ -15,12 +15,14 @@ import trio
 from rtdb.application import Application
 from rtdb.config import Config, encode_config
 from rtdb.deployer import Deployer
+from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.bundle import EMPTY, read_bundle
 from rtdb.functions.bundle_store import BundleStore
 from rtdb.functions.description import decode_description
+from rtdb.functions.runner_handle import ActionRunnerHandle
 from rtdb.functions.runner_pool import KILLS_MAX, RunnerPool
 from rtdb.link import frames
-from rtdb.link.link import Message
+from rtdb.link.link import Link, Message
 from rtdb.storage.undo import undo_positions
 from rtdb.testing.simulation.behaviour import Behaviour, Plant
 from rtdb.testing.simulation.committer import SimulatedCommitter
@@ -117,16 +119,19 @@ class SimulatedServer:
         with self._environment.read() as txn:
             past = undo_positions(txn)
         ready = frames.CommitterReady(seq=position.seq, ts=position.ts, past=past)
-        self.application = Application(config, self._clock, pool, self._to_committer, ready)
+        action_pool = ActionPool(self, config.limits, start_runner=self._start_action_runner)
+        self.application = Application(config, self._clock, pool, action_pool, self._to_committer, ready)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             with trio.fail_after(START_SECONDS_MAX):
                 await nursery.start(pool.run)
+                await nursery.start(action_pool.run)
                 await self._described.wait()
                 self.application.use_description(decode_description(self._description))
                 deployer = Deployer(
                     self.application,
                     pool,
+                    action_pool,
                     bundles,
                     config.limits,
                     runner_start=partial(self._runner_start, bundles),
@@ -227,6 +232,12 @@ class SimulatedServer:
             self._events.after(TICK_SECONDS, self._tick)
 
     # --- runners (RunnerOwner) ----------------------------------------------------------------------------------------
+
+    def _start_action_runner(self) -> ActionRunnerHandle:
+        raise OSError("simulated servers have no action runners")
+
+    def action_requested(self, link: Link, request: frames.CallRequest) -> None:
+        self.application.action_requested(link, request)
 
     def _start_runner(self) -> SimulatedRunner:
         self._last_runner += 1

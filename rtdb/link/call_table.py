@@ -1,4 +1,4 @@
-"""The calls this gateway has asked the hub to run and not been answered yet."""
+"""The calls that a gateway or an action runner has asked the hub to run and not been answered yet."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from rtdb.gateway.call_table import CallTable
+from rtdb.link.call_table import CallTable
 from rtdb.link.frames import Answer, CallRequest, Cancel
 from rtdb.link.link import open_memory_link_pair
 

@@ -1,0 +1,91 @@
+"""``ctx`` of an action: the outside world, and the app's other functions.
+
+====================  =================================================================================================
+``ctx.run_query``     a query, at the newest state, in a transaction of its own
+``ctx.run_mutation``  a mutation, committed when it returns
+``ctx.run_action``    another action, in the same process
+``ctx.fetch``         an HTTP request
+``ctx.auth``          who is calling; the functions it runs are called by the same
+``ctx.log``           ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
+``ctx.now()``         the time, whole milliseconds since the epoch
+``ctx.random``        unpredictable numbers
+====================  =================================================================================================
+
+Everything that waits is awaited, and may be started many at a time in a nursery. What is not awaited may not happen:
+it is given up when the action returns, which its log then says.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rtdb.clock import Clock
+from rtdb.functions.context import Auth, FunctionReference, Invocation, Logger
+from rtdb.link.frames import FunctionKind
+from rtdb.values.value import Value
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["ActionContext", "ActionOperations"]
+
+
+class ActionOperations(Protocol):
+    """What an action waits for. Each method returns at once what is then to be awaited."""
+
+    def run(self, kind: FunctionKind, function: object, arguments: object) -> Coroutine[Any, Any, Value]: ...
+
+    def fetch(self, url: str, options: dict[str, Any]) -> Coroutine[Any, Any, httpx.Response]: ...
+
+
+class ActionContext:
+    """The context of an action."""
+
+    __slots__ = ("_clock", "_operations", "auth", "log", "random")
+
+    def __init__(self, operations: ActionOperations, invocation: Invocation, clock: Clock) -> None:
+        self._operations = operations
+        self._clock = clock
+        self.log = Logger(invocation.log_lines)
+        self.auth = Auth(invocation)
+        self.random = random.SystemRandom()
+
+    def now(self) -> int:
+        """Return the time in whole milliseconds since the epoch."""
+        return self._clock.now_ns() // 1_000_000
+
+    def run_query(
+        self, function: FunctionReference, arguments: dict[str, Any] | None = None
+    ) -> Coroutine[Any, Any, Value]:
+        """Run a query and return its result: ``await ctx.run_query("users:find", {"name": "ada"})``.
+
+        The function may be named by its path or given itself; internal ones can be run too. Two queries may see
+        different states of the database: read together what belongs together. What the function raises arrives as a
+        ``ConvexError`` with its data, or as an error with its printed form.
+        """
+        return self._operations.run("query", function, arguments)
+
+    def run_mutation(
+        self, function: FunctionReference, arguments: dict[str, Any] | None = None
+    ) -> Coroutine[Any, Any, Value]:
+        """Run a mutation, in the way of :meth:`run_query`. It is committed when this returns, whatever the action does
+        afterwards."""
+        return self._operations.run("mutation", function, arguments)
+
+    def run_action(
+        self, function: FunctionReference, arguments: dict[str, Any] | None = None
+    ) -> Coroutine[Any, Any, Value]:
+        """Run another action as a part of this one: same process, same deadline, one log."""
+        return self._operations.run("action", function, arguments)
+
+    def fetch(self, url: str, **options: Any) -> Coroutine[Any, Any, httpx.Response]:
+        """Make an HTTP request and return its response with the whole body read:
+        ``await ctx.fetch("https://…", method="POST", json={"a": 1})``.
+
+        ``options``: ``method`` ("GET"), ``headers``, ``params``, ``content``, ``data``, ``json``, ``files``, ``auth``
+        as httpx has them, ``timeout`` (seconds until the body is complete, ``fetch_seconds_max``) and
+        ``follow_redirects`` (true). Cookies are not kept between requests.
+        """
+        return self._operations.fetch(url, options)

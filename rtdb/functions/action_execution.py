@@ -1,0 +1,71 @@
+"""One action on its way to an outcome, as the hub sees it, and why there may be none."""
+
+from __future__ import annotations
+
+from rtdb.link import frames
+
+__all__ = [
+    "ActionExecution",
+    "blocked_error",
+    "interrupted_error",
+    "too_many_actions_error",
+]
+
+
+class ActionExecution:
+    """One action from being submitted to its end. Its owner subclasses the callbacks; exactly one is called, once.
+
+    The rest is the pool's: ``waiting_since`` is the time from which it has waited for a runner, ``begun_at`` that of
+    being sent to one, and ``cancelled_at`` that of being told to stop, None before.
+    """
+
+    __slots__ = ("begun_at", "call", "cancelled_at", "seconds_max", "waiting_since")
+
+    def __init__(self, call: frames.ActionCall, seconds_max: float) -> None:
+        self.call = call
+        self.seconds_max = seconds_max
+        self.waiting_since = 0.0
+        self.begun_at = 0.0
+        self.cancelled_at: float | None = None
+
+    def finished(self, outcome: frames.ActionOutcome) -> None:
+        """The action has ended; its outcome may be an error of its own."""
+        raise NotImplementedError
+
+    def failed(self, error: frames.ExecutionError) -> None:
+        """It was not run, or nobody knows how far it came."""
+        raise NotImplementedError
+
+
+def interrupted_error(how: str) -> frames.ExecutionError:
+    """What an action is told whose process ended with it, through no fault of its own that is known."""
+    return frames.ExecutionError(
+        code="ActionInterrupted",
+        message=(
+            f"Transient error while executing action: the process it ran in {how}. What it had done by then stays "
+            "done, and it is not run again."
+        ),
+    )
+
+
+def blocked_error(path: str, seconds: float, stack: str) -> frames.ExecutionError:
+    return frames.ExecutionError(
+        code="ActionBlocked",
+        message=(
+            f"Function {path} was stopped: for {seconds:g} s (action_blocked_seconds_max) it has not let any other "
+            "action of its process go on. Wait with `await trio.sleep(…)`, and call what computes for long or blocks "
+            "with `await trio.to_thread.run_sync(…)`."
+        ),
+        frames=stack,
+    )
+
+
+def too_many_actions_error(actions_max: int) -> frames.ExecutionError:
+    return frames.ExecutionError(
+        code="TooManyConcurrentRequests",
+        message=(
+            f"Too many concurrent requests. Your backend is limited to {actions_max} concurrent actions "
+            "(action_runners x action_runner_calls_max). Try again later, or raise the limit."
+        ),
+        system=429,
+    )

@@ -1,0 +1,147 @@
+"""The action process: an action runner at the end of a link, and what keeps watch over its event loop.
+
+Actions share one loop, so one that computes or sleeps without waiting stops all of them. Each step of a task notes in
+the pulse whose step it is, and the loop beats; a thread that finds the loop standing still notes where it stands. The
+hub reads all that, warns, and in the end kills the process (`action_pool.py`).
+
+Exit codes: 0 when told to end, or when the hub is gone; ``EXIT_SOFTWARE`` when something failed that is not the app's
+fault, which the log then names.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+import traceback
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+import structlog
+import trio
+
+from rtdb.clock import SystemClock, SystemRandom
+from rtdb.config import Limits, decode_config
+from rtdb.errors import RtdbError
+from rtdb.functions.action_runner import ActionRunner
+from rtdb.functions.app_loader import AppLoadError, load_app
+from rtdb.functions.description import encode_description
+from rtdb.functions.fetch import Fetcher
+from rtdb.functions.pulse import Pulse, open_pulse
+from rtdb.functions.running_action import running_call, running_prints
+from rtdb.link import frames
+from rtdb.link.child import become_child, calm_collector, inherited_socket, limit_memory
+from rtdb.link.link import Link, LinkClosed, SocketLink
+from rtdb.link.supervisor import EXIT_SOFTWARE
+from rtdb.process_log import configure_process_log
+
+__all__ = ["main"]
+
+STUCK_SECONDS = 0.5
+"""How long the loop may stand still before it is looked where."""
+
+_log = structlog.get_logger("rtdb.actions")
+
+
+class _StepNotes(trio.abc.Instrument):
+    """Notes in the pulse for whom the loop is executing a step."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._pulse.running = task.context.get(running_call, 0)
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._pulse.running = 0
+
+
+class _ActionPrints(io.TextIOBase):
+    """Standard output: what an action prints goes to its log, the rest to standard error."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        return (running_prints.get() or sys.stderr).write(text)
+
+
+def watch_loop(pulse: Pulse, root: Path) -> None:
+    """Have a thread look where the main thread is whenever the loop stands still."""
+    main_thread = threading.get_ident()
+    wake = threading.Event()
+
+    def watch() -> None:
+        beats = pulse.beats
+        while not wake.wait(STUCK_SECONDS):
+            if pulse.beats == beats:
+                pulse.frames = frames_of_app(sys._current_frames().get(main_thread), root)
+            beats = pulse.beats
+
+    threading.Thread(target=watch, name="rtdb-loop-watch", daemon=True).start()
+
+
+def frames_of_app(frame: FrameType | None, root: Path) -> str:
+    """Return a line for each frame in a file of the app, innermost first."""
+    prefix = f"{root}/"
+    return "".join(
+        f"    at {each.f_code.co_name} ({each.f_code.co_filename[len(prefix) :]}:{line})\n"
+        for each, line in ([] if frame is None else traceback.walk_stack(frame))
+        if each.f_code.co_filename.startswith(prefix)
+    )
+
+
+async def run(link: Link, pulse: Pulse) -> None:
+    """Be the action runner on this link until it is drained. Raises LinkClosed when the hub is gone."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.run)
+        start, *messages = await link.receive()
+        assert isinstance(start, frames.RunnerStart)
+        config = decode_config(start.config)
+        configure_process_log("actions", config.log_level)
+        limits = config.limits
+        limit_memory(limits.action_memory_bytes_max)
+        # What an error says about the memory there is.
+        limits = msgspec.structs.replace(limits, runner_memory_bytes_max=limits.action_memory_bytes_max)
+        sys.stdout = _ActionPrints()
+        try:
+            app = load_app(Path(start.bundle), limits)
+        except AppLoadError as error:
+            link.send_nowait(frames.RunnerReady(description=b"", error=error.error))
+        except RtdbError as error:
+            link.send_nowait(
+                frames.RunnerReady(description=b"", error=frames.ExecutionError(error.code, error.message))
+            )
+        else:
+            trio.lowlevel.add_instrument(_StepNotes(pulse))
+            watch_loop(pulse, app.root)
+            calm_collector()
+            link.send_nowait(frames.RunnerReady(description=encode_description(app.description)))
+            runner = ActionRunner(
+                app, limits, link, pulse, clock=SystemClock(), random=SystemRandom(), fetcher=Fetcher(limits)
+            )
+            await runner.run(messages)
+        link.flush()
+        nursery.cancel_scope.cancel()
+
+
+def main() -> None:
+    """``python -m rtdb.functions.action_process LINK PARENT PULSE``, started by the action pool."""
+    descriptor, parent, pulse_descriptor = map(int, sys.argv[1:4])
+    become_child(parent, "rtdb-actions")
+    # What code of the app writes past `sys.stdout` is not for whoever reads the server's standard output.
+    os.dup2(sys.stderr.fileno(), 1)
+    link = SocketLink(inherited_socket(descriptor), Limits().frame_bytes_max)
+    try:
+        trio.run(partial(run, link, open_pulse(pulse_descriptor)), strict_exception_groups=True)
+    except BaseExceptionGroup as errors:
+        if errors.split(LinkClosed)[1] is not None:
+            _log.exception("the action runner failed")
+            sys.exit(EXIT_SOFTWARE)
+
+
+if __name__ == "__main__":
+    main()

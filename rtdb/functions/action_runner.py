@@ -1,0 +1,134 @@
+"""Action runner: many actions at once in one process, over a link to the hub.
+
+::
+
+    hub ── ActionCall ──▶ a task of its own      ◀── ActionOutcome
+    hub ── ActionCancel ──▶ that task is cancelled
+    hub ── Answer ──▶ the action that asked      ◀── CallRequest, Cancel
+    hub ── Drain ──▶ nothing more comes; the runner ends with its last action
+
+It opens no database. What it must know of tables, to check ids in arguments and results, it asks the hub for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import trio
+
+from rtdb.clock import Clock, Random
+from rtdb.config import Limits
+from rtdb.functions.app_loader import App
+from rtdb.functions.fetch import Fetcher
+from rtdb.functions.pulse import Pulse
+from rtdb.functions.running_action import ActionEnvironment, Ask, RunningAction
+from rtdb.functions.system.tables import NUMBERS_PATH
+from rtdb.link import frames
+from rtdb.link.call_table import CallTable
+from rtdb.link.link import Link, Message
+
+__all__ = ["ActionRunner"]
+
+BEAT_SECONDS = 0.1
+
+
+class ActionRunner:
+    """One deployment's actions. :meth:`run` returns when it has been drained; raises LinkClosed with the link."""
+
+    def __init__(
+        self, app: App, limits: Limits, link: Link, pulse: Pulse, *, clock: Clock, random: Random, fetcher: Fetcher
+    ) -> None:
+        self._link = link
+        self._pulse = pulse
+        self._calls = CallTable(link)
+        self._running: dict[int, RunningAction] = {}
+        self._environment = ActionEnvironment(
+            app,
+            limits,
+            clock=clock,
+            random=random,
+            ask=self._calls.call,
+            tables=_TableNumbers(app, self._calls.call),
+            fetcher=fetcher,
+        )
+        self._draining = False
+        self._done = trio.Event()
+
+    async def run(self, messages: Sequence[Message]) -> None:
+        """Run actions; ``messages`` came with the first one."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._beat)
+            nursery.start_soon(self._follow, messages, nursery)
+            await self._done.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _follow(self, messages: Sequence[Message], nursery: trio.Nursery) -> None:
+        while True:
+            for message in messages:
+                self._handle(message, nursery)
+            self._link.flush()
+            messages = await self._link.receive()
+
+    def _handle(self, message: Message, nursery: trio.Nursery) -> None:
+        match message:
+            case frames.ActionCall():
+                self._pulse.begun = message.call
+                action = self._running[message.call] = RunningAction(self._environment, message)
+                nursery.start_soon(self._run_action, message.call, action)
+            case frames.ActionCancel():
+                action_or_none = self._running.get(message.call)
+                if action_or_none is not None:
+                    action_or_none.cancel(message.error)
+            case frames.Answer():
+                self._calls.answer(message)
+            case frames.Drain():
+                self._draining = True
+                self._end_if_drained()
+            case _:
+                raise AssertionError(f"the hub sends an action runner no {type(message).__name__}")
+
+    async def _run_action(self, call: int, action: RunningAction) -> None:
+        outcome = await action.run()
+        del self._running[call]
+        self._link.send_nowait(outcome)
+        self._end_if_drained()
+
+    def _end_if_drained(self) -> None:
+        if self._draining and not self._running:
+            self._link.flush()
+            self._done.set()
+
+    async def _beat(self) -> None:
+        """Let the hub see that the loop turns."""
+        while True:
+            self._pulse.beat()
+            await trio.sleep(BEAT_SECONDS)
+
+
+class _TableNumbers:
+    """Which table an id belongs to, as of the last time somebody had to know. A number never changes its table."""
+
+    def __init__(self, app: App, ask: Ask) -> None:
+        self._ask = ask
+        self._numbers: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+        self.asked = False
+        app.tables.lookup_number = self._number
+        app.tables.lookup_name = self._name
+
+    def _number(self, name: str) -> int | None:
+        self.asked = True
+        return self._numbers.get(name)
+
+    def _name(self, number: int) -> str | None:
+        self.asked = True
+        return self._names.get(number)
+
+    async def refresh(self) -> None:
+        """Learn which tables there are now."""
+        answer = await self._ask("query", NUMBERS_PATH, b"{}", None, internal=True)
+        if answer.result is not None:
+            numbers = msgspec.json.decode(answer.result, type=list[tuple[str, float]])
+            self._numbers = {name: int(number) for name, number in numbers}
+            self._names = {number: name for name, number in self._numbers.items()}

@@ -1,0 +1,321 @@
+"""One action in its process: from the call to its outcome.
+
+::
+
+    look it up ─▶ decode and check arguments ─▶ run it ─▶ give up what it left behind ─▶ encode and check the result
+
+What the action does to the database are calls of their own, which the hub runs; it has no transaction. So it is never
+repeated, and what it has done stays done however it ends.
+
+An action that it runs in turn (``ctx.run_action``) is a part of it: same process, same log, same end.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import structlog
+import trio
+
+from rtdb.clock import Clock, Random
+from rtdb.config import Limits
+from rtdb.errors import DeveloperError, RtdbError
+from rtdb.functions.action_context import ActionContext
+from rtdb.functions.app_loader import App, AppFunction
+from rtdb.functions.context import Invocation
+from rtdb.functions.error_report import is_ours, report_exception, sole_error
+from rtdb.functions.fetch import Fetcher
+from rtdb.functions.function_calls import (
+    CallFailed,
+    as_exception,
+    call_depth_exceeded,
+    check_arguments,
+    check_arguments_size,
+    check_result,
+    decode_arguments,
+    encode_arguments,
+    encode_result,
+    find_function,
+    not_found,
+    parse_path,
+    path_of,
+    wrong_kind,
+)
+from rtdb.functions.log_lines import LogLines, PrintCapture
+from rtdb.link.frames import ActionCall, ActionOutcome, Answer, ExecutionError, FunctionKind, RequestKind
+from rtdb.transaction.near_limit import near_limit
+from rtdb.values.function_path import FunctionPath
+from rtdb.values.json_codec import decode_canonical
+from rtdb.values.value import Value
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["ActionEnvironment", "RunningAction", "running_call", "running_prints"]
+
+GENERIC_MESSAGE = "Your request couldn't be completed. Try again later."
+
+running_call: ContextVar[int] = ContextVar("running_call", default=0)
+"""The call that a task works for, 0 for none."""
+
+running_prints: ContextVar[PrintCapture | None] = ContextVar("running_prints", default=None)
+"""Where a task's prints go."""
+
+Result = TypeVar("Result")
+
+_log = structlog.get_logger("rtdb.actions")
+
+
+class Ask(Protocol):
+    """Have the hub run a function."""
+
+    async def __call__(
+        self, kind: RequestKind, path: str, args: bytes, identity: bytes | None, *, internal: bool
+    ) -> Answer: ...
+
+
+class TableNumbers(Protocol):
+    """Numbers and names of tables, remembered; ``asked`` is set when they are looked up."""
+
+    asked: bool
+
+    async def refresh(self) -> None: ...
+
+
+class ActionEnvironment:
+    """What all actions of a process share."""
+
+    def __init__(
+        self,
+        app: App,
+        limits: Limits,
+        *,
+        clock: Clock,
+        random: Random,
+        ask: Ask,
+        tables: TableNumbers,
+        fetcher: Fetcher,
+        stopwatch: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self.app = app
+        self.limits = limits
+        self.clock = clock
+        self.random = random
+        self.ask = ask
+        self.tables = tables
+        self.fetcher = fetcher
+        self.stopwatch = stopwatch
+
+
+class RunningAction:
+    """An action that was asked for."""
+
+    def __init__(self, environment: ActionEnvironment, call: ActionCall) -> None:
+        self._environment = environment
+        self._call = call
+        self._scope = trio.CancelScope()
+        self._cancelled_because: ExecutionError | None = None
+        self._log_lines = LogLines(environment.limits)
+
+    def cancel(self, because: ExecutionError) -> None:
+        """Stop it where it waits; ``because`` becomes its outcome."""
+        self._cancelled_because = because
+        self._scope.cancel()
+
+    async def run(self) -> ActionOutcome:
+        """Run it to its end; raises nothing but the cancellation of the process."""
+        environment = self._environment
+        running_call.set(self._call.call)
+        prints = PrintCapture(self._log_lines)
+        running_prints.set(prints)
+        started = environment.stopwatch()
+        error: ExecutionError | None = None
+        result: bytes | None = None
+        with self._scope:
+            try:
+                result = await self._run()
+            except CallFailed as failed:
+                error = failed.error
+            except DeveloperError as failure:
+                error = ExecutionError(failure.code, failure.message)
+            except RtdbError as failure:
+                error = self._system_error(failure, failure.code, failure.http_status)
+            except Exception as failure:
+                error = self._system_error(failure, "InternalServerError", 500)
+        prints.finish()
+        if result is None and self._cancelled_because is not None:
+            error = self._cancelled_because
+        micros = (environment.stopwatch() - started) // 1000
+        if result is not None:
+            self._warn(result, micros / 1e6)
+        return ActionOutcome(self._call.call, result, error, self._log_lines.lines, micros)
+
+    async def _run(self) -> bytes:
+        environment, call = self._environment, self._call
+        function = find_function(environment.app, call.path, internal=call.internal)
+        if function.kind != "action":
+            raise wrong_kind(function.path, "action", function.kind)
+        arguments = decode_arguments(function.path, call.args, environment.limits)
+        # Identity and log are those of the whole action.
+        invocation = Invocation(environment.clock.now_ns(), environment.random, call.identity, self._log_lines)
+        return await _ActionRun(environment, invocation, depth=0).execute(function, arguments)
+
+    def _warn(self, result: bytes, seconds: float) -> None:
+        limits = self._environment.limits
+        sentences = [
+            *near_limit(
+                "Large size of the function arguments", len(self._call.args), limits.arguments_bytes_max, " bytes"
+            ),
+            *near_limit("Large size of the function return value", len(result), limits.result_bytes_max, " bytes"),
+        ]
+        if seconds > 0.8 * limits.action_seconds_max:
+            sentences.append(
+                "Function execution took a long time. "
+                f"(maximum duration: {limits.action_seconds_max:g}s, actual duration: {seconds:.3f}s)."
+            )
+        for sentence in sentences:
+            self._log_lines.add("WARN", sentence)
+
+    def _system_error(self, error: Exception, code: str, status: int) -> ExecutionError:
+        _log.error("action failed", path=self._call.path, code=code, exc_info=error)
+        return ExecutionError(code, GENERIC_MESSAGE, system=status)
+
+
+class _Operation:
+    """Something that an action has started: what is to be awaited for it, and how to stop it."""
+
+    __slots__ = ("coroutine", "name", "scope")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.scope = trio.CancelScope()
+        self.coroutine: Coroutine[Any, Any, Any]
+
+
+class _ActionRun:
+    """One run of an action's code, and the operations it has started: ``ActionOperations``."""
+
+    def __init__(self, environment: ActionEnvironment, invocation: Invocation, *, depth: int) -> None:
+        self._environment = environment
+        self._invocation = invocation
+        self._depth = depth
+        self._operations: set[_Operation] = set()
+        """Those that are not over, or have not begun."""
+        self._room = trio.Semaphore(environment.limits.action_operations_max)
+        self._is_over = False
+
+    async def execute(self, function: AppFunction, arguments: dict[str, Any]) -> bytes:
+        """Run the action and return its encoded result. Raises CallFailed."""
+        environment = self._environment
+        await self._check(check_arguments, function, arguments)
+        context = ActionContext(self, self._invocation, environment.clock)
+        try:
+            returned = await function.handler(context, **arguments)
+        except trio.Cancelled:
+            raise
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt: it is the app's code that raised them
+            failure = sole_error(error)
+            if is_ours(failure):
+                raise failure from None
+            raise CallFailed(report_exception(failure, environment.app.root, environment.limits)) from None
+        finally:
+            self._give_up_operations()
+        exact, result = encode_result(function.path, returned, environment.limits)
+        await self._check(check_result, function, exact)
+        return result
+
+    async def _check(self, check: Callable[[AppFunction, Any], None], function: AppFunction, value: Any) -> None:
+        """Check a value. If there are ids in it that do not fit, that may be because tables have come or gone."""
+        tables = self._environment.tables
+        tables.asked = False
+        try:
+            check(function, value)
+        except CallFailed:
+            if not tables.asked:
+                raise
+            await tables.refresh()
+            check(function, value)
+
+    # --- ActionOperations ---------------------------------------------------------------------------------------------
+
+    def run(self, kind: FunctionKind, function: object, arguments: object) -> Coroutine[Any, Any, Value]:
+        app = self._environment.app
+        try:
+            path = parse_path(app, path_of(app, function))
+            if path.is_system:
+                # Those are the server's own, also for an app that means well.
+                raise not_found(path, internal=True)
+            # At once: what the caller does with its objects from here on is its own business.
+            data = encode_arguments(path, arguments)
+            check_arguments_size(path, data, self._environment.limits)
+        except CallFailed as failed:
+            raise as_exception(failed.error) from None
+        return self._start(f"run_{kind}", partial(self._run, kind, path, data))
+
+    def fetch(self, url: str, options: dict[str, Any]) -> Coroutine[Any, Any, httpx.Response]:
+        return self._start("fetch", partial(self._environment.fetcher.fetch, url, options))
+
+    def _start(self, name: str, operate: Callable[[], Awaitable[Result]]) -> Coroutine[Any, Any, Result]:
+        """Return an operation that is to be awaited, and remember it until it is over."""
+        if self._is_over:
+            raise DeveloperError(f"`ctx.{name}` was called after its action had ended", code="ActionEnded")
+        operation = _Operation(name)
+        operation.coroutine = coroutine = self._operate(operation, operate)
+        self._operations.add(operation)
+        return coroutine
+
+    async def _operate(self, operation: _Operation, operate: Callable[[], Awaitable[Result]]) -> Result:
+        try:
+            with operation.scope:
+                async with self._room:
+                    return await operate()
+        finally:
+            self._operations.discard(operation)
+        # Only reached in a task that the action has left behind.
+        raise DeveloperError(f"`ctx.{operation.name}` was given up: its action has ended", code="ActionEnded")
+
+    async def _run(self, kind: FunctionKind, path: FunctionPath, data: bytes) -> Value:
+        try:
+            if kind == "action":
+                return decode_canonical(await self._run_action(path, data))
+            answer = await self._environment.ask(kind, str(path), data, self._invocation.identity, internal=True)
+            if answer.error is not None:
+                raise CallFailed(answer.error)
+        except CallFailed as failed:
+            raise as_exception(failed.error) from None
+        assert answer.result is not None, "an answer has a result or an error"
+        return decode_canonical(answer.result)
+
+    async def _run_action(self, path: FunctionPath, data: bytes) -> bytes:
+        environment = self._environment
+        if self._depth >= environment.limits.call_depth_max:
+            raise call_depth_exceeded()
+        function = find_function(environment.app, str(path), internal=True)
+        if function.kind != "action":
+            raise wrong_kind(function.path, "action", function.kind)
+        arguments = decode_arguments(function.path, data, environment.limits)
+        return await _ActionRun(environment, self._invocation, depth=self._depth + 1).execute(function, arguments)
+
+    def _give_up_operations(self) -> None:
+        """End what the action has not waited for, and say so in its log."""
+        self._is_over = True
+        left = [*self._operations]
+        for operation in left:
+            if inspect.getcoroutinestate(operation.coroutine) == inspect.CORO_CREATED:
+                operation.coroutine.close()
+                self._operations.discard(operation)
+            else:
+                operation.scope.cancel()
+        if left:
+            names = ", ".join(sorted(operation.name for operation in left))
+            self._invocation.log_lines.add(
+                "WARN",
+                f"{len(left)} unawaited operation{'s' if len(left) > 1 else ''}: [{names}]. Async operations should be "
+                "awaited or they might not run. "
+                "See https://docs.convex.dev/functions/actions#dangling-promises for more information.",
+            )
