@@ -14,11 +14,16 @@ from rtdb.functions.definition import action, internal_action, internal_mutation
 from rtdb.functions.http_headers import Headers
 from rtdb.functions.http_message import Request, Response
 from rtdb.functions.http_router import HttpRouter, http_action
-from rtdb.functions.pagination_validators import pagination_options_validator, pagination_result_validator
+from rtdb.functions.pagination_validators import (
+    PaginationOptions,
+    PaginationResult,
+    pagination_options_validator,
+    pagination_result_validator,
+)
 from rtdb.schema.schema import define_schema
 from rtdb.schema.table import define_table
 from rtdb.schema.validators import v
-from rtdb.values.value import UNDEFINED, Int64, Value
+from rtdb.values.value import UNDEFINED, Int64, Undefined, Value
 
 __all__ = [
     "UNDEFINED",
@@ -30,10 +35,13 @@ __all__ = [
     "HttpRouter",
     "Int64",
     "MutationContext",
+    "PaginationOptions",
+    "PaginationResult",
     "QueryContext",
     "Request",
     "Response",
     "SystemReader",
+    "Undefined",
     "Value",
     "action",
     "define_schema",

@@ -12,11 +12,22 @@ from rtdb.cli.deploy_client import DeployError, deploy_events
 from rtdb.cli.deploy_view import DeployView, show_error
 from rtdb.cli.output import EXIT_CONFIGURATION, EXIT_FAILURE, fail, messages, results
 from rtdb.cli.target import Target, find_target
+from rtdb.codegen.app_process import AppProblem
+from rtdb.codegen.generation import generate
 from rtdb.config import Limits
 from rtdb.errors import BadRequestError, ConfigurationError
 from rtdb.functions.bundle import read_bundle
 
-__all__ = ["AdminKeyOption", "EnvFileOption", "FunctionsOption", "UrlOption", "deploy", "deploy_directory", "target_of"]
+__all__ = [
+    "AdminKeyOption",
+    "CodegenOption",
+    "EnvFileOption",
+    "FunctionsOption",
+    "UrlOption",
+    "deploy",
+    "deploy_directory",
+    "target_of",
+]
 
 FunctionsOption = Annotated[
     Path,
@@ -27,6 +38,9 @@ FunctionsOption = Annotated[
 UrlOption = Annotated[str | None, typer.Option(help="Where the server is. Default: what .env.local says.")]
 AdminKeyOption = Annotated[
     str | None, typer.Option(help="The key to it. Default: what .env.local says.", metavar="KEY")
+]
+CodegenOption = Annotated[
+    bool, typer.Option("--codegen/--no-codegen", help="Whether to bring the app's types up to date first.")
 ]
 EnvFileOption = Annotated[
     Path | None,
@@ -40,6 +54,7 @@ def deploy(
     admin_key: AdminKeyOption = None,
     env_file: EnvFileOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    types: CodegenOption = True,
 ) -> None:
     """Deploy an app to a running server.
 
@@ -48,7 +63,7 @@ def deploy(
     """
     target = target_of(url, admin_key, env_file)
     try:
-        unchanged = deploy_directory(functions, target, dry_run=dry_run)
+        unchanged = deploy_directory(functions, target, dry_run=dry_run, types=types and not dry_run)
     except DeployError as error:
         show_error(messages, error, functions)
         raise typer.Exit(EXIT_FAILURE) from None
@@ -58,8 +73,13 @@ def deploy(
         results.print(f"{'Already deployed' if unchanged else 'Deployed'} to {target.url}.", markup=False)
 
 
-def deploy_directory(functions: Path, target: Target, *, dry_run: bool = False) -> bool:
-    """Deploy, showing what happens; return whether nothing was different. Raises ``DeployError``."""
+def deploy_directory(functions: Path, target: Target, *, dry_run: bool = False, types: bool = True) -> bool:
+    """Deploy, showing what happens; return whether nothing was different. Raises ``DeployError``.
+
+    First the types are generated, which the modules may import. If they cannot be, it is for the server to say whether
+    the app can run: it may have libraries that are missing here.
+    """
+    problem = _generate(functions) if types else None
     try:
         bundle = read_bundle(functions, Limits())
     except (BadRequestError, OSError) as error:
@@ -68,7 +88,18 @@ def deploy_directory(functions: Path, target: Target, *, dry_run: bool = False) 
     with view.live():
         for event in deploy_events(target, bundle, dry_run=dry_run):
             view.show(event)
+    if problem is not None:
+        messages.print(f"It was deployed, but its types could not be generated here: {problem}", markup=False)
     return view.unchanged
+
+
+def _generate(functions: Path) -> str | None:
+    """Generate types; return what prevented it."""
+    try:
+        generate(functions)
+    except (AppProblem, OSError) as error:
+        return str(error)
+    return None
 
 
 def target_of(url: str | None, admin_key: str | None, env_file: Path | None) -> Target:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from rtdb.cli.deploy_client import DeployError
+from rtdb.codegen.app_process import AppProblem
 
 __all__ = ["DeployView", "show_error"]
 
@@ -77,8 +78,8 @@ def change_lines(change: dict[str, Any]) -> Iterator[Text]:
         yield Text(f"  {mark} index {index['table']}.{index['name']} {fields}", style=style)
 
 
-def show_error(console: Console, error: DeployError, functions: Path) -> None:
-    """Print why a deploy failed, with file and line as editors and terminals make links of."""
+def show_error(console: Console, error: DeployError | AppProblem, functions: Path) -> None:
+    """Print why a deploy or the import of an app failed, with file and line as editors and terminals make links of."""
     console.print(Text("✗ ", style="bold red").append(error.message, style="default not bold"))
     for frame in error.frames.splitlines():
         match = _FRAME.fullmatch(frame)

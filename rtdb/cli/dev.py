@@ -16,7 +16,7 @@ from rtdb.cli.output import EXIT_FAILURE, messages
 from rtdb.cli.target import Target
 from rtdb.config import Limits
 from rtdb.errors import BadRequestError
-from rtdb.functions.bundle import is_bundled, read_bundle
+from rtdb.functions.bundle import GENERATED, Bundle, is_bundled, read_bundle
 
 __all__ = ["dev"]
 
@@ -33,7 +33,7 @@ def dev(
     env_file: EnvFileOption = None,
     once: Annotated[bool, typer.Option("--once", help="Deploy once and end, with 1 if it failed.")] = False,
 ) -> None:
-    """Deploy now and on every save.
+    """Deploy and generate types, now and on every save.
 
     An error is shown with its file and line, and what was deployed last goes on running until it is mended. A server
     that does not answer is waited for. Ctrl-C ends it.
@@ -45,7 +45,7 @@ def dev(
             raise typer.Exit(EXIT_FAILURE if attempt.error is not None else 0)
         for _ in _saves(functions):
             # What there is decides, not what was heard of: a save may fall between a deploy and the next look.
-            if attempt.bundle_hash != _bundle_hash(functions) or isinstance(attempt.error, Unreachable):
+            if attempt.source_hash != _source_hash(functions) or isinstance(attempt.error, Unreachable):
                 attempt = _attempt(functions, target, attempt)
     except KeyboardInterrupt:
         messages.print()
@@ -54,29 +54,31 @@ def dev(
 class _Attempt(NamedTuple):
     """What was tried last, and what came of it."""
 
-    bundle_hash: str
+    source_hash: str
     error: DeployError | None
 
 
 def _attempt(functions: Path, target: Target, last: _Attempt | None) -> _Attempt:
     """Deploy and say how it went; that a server is still not there is not said again."""
-    bundle_hash = _bundle_hash(functions)
+    source_hash = _source_hash(functions)
+    is_changed = last is None or last.source_hash != source_hash
     try:
-        unchanged = deploy_directory(functions, target)
+        unchanged = deploy_directory(functions, target, types=is_changed)
     except DeployError as error:
         if not (isinstance(error, Unreachable) and last is not None and isinstance(last.error, Unreachable)):
             show_error(messages, error, functions)
-        return _Attempt(bundle_hash, error)
+        return _Attempt(source_hash, error)
     if not unchanged or last is not None:
         text = f"{functions} runs on {target.url}"
         messages.print(Text("✓ ", style="bold green").append(text, style="default not bold"))
-    return _Attempt(bundle_hash, None)
+    return _Attempt(source_hash, None)
 
 
-def _bundle_hash(functions: Path) -> str:
-    """Return what the modules are now, "" while they cannot be read."""
+def _source_hash(functions: Path) -> str:
+    """Return what the modules are that somebody wrote, "" while they cannot be read."""
     try:
-        return read_bundle(functions, Limits()).hash
+        files = read_bundle(functions, Limits()).files
+        return Bundle({path: source for path, source in files.items() if GENERATED not in path.split("/")}).hash
     except (BadRequestError, OSError):
         return ""
 

@@ -9,6 +9,7 @@ import typer
 
 from rtdb.cli.admin_key import admin_key
 from rtdb.cli.check import check
+from rtdb.cli.codegen import codegen
 from rtdb.cli.deploy import deploy
 from rtdb.cli.dev import dev
 from rtdb.cli.env import env
@@ -39,6 +40,7 @@ app.command()(run)
 app.command()(deploy)
 app.command()(dev)
 app.add_typer(env, name="env")
+app.command()(codegen)
 app.command()(check)
 app.command("admin-key")(admin_key)
 app.command()(version)

@@ -8,6 +8,7 @@ import find``), and two deployments can be loaded in one process. Sub-directorie
 ``schema.py``       holds ``schema = define_schema({...})``
 ``http.py``         holds ``http = HttpRouter()``, the routes of the app's HTTP actions
 any other module    its decorated functions are ``module:name`` or ``folder/module:name``
+``_generated/``     what `rtdb codegen` wrote: imported by other modules, holds no functions
 ==================  ===================================================================
 
 Loading runs the app's code once, at import. Whatever goes wrong there is an :class:`AppLoadError` that names the file
@@ -25,6 +26,7 @@ from types import ModuleType
 
 from rtdb.config import Limits
 from rtdb.errors import BadRequestError, DeveloperError, RtdbError, ValidationError
+from rtdb.functions.bundle import GENERATED
 from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.description import Description, FunctionDescription, RouteDescription
 from rtdb.functions.error_report import report_exception
@@ -35,10 +37,13 @@ from rtdb.schema.schema import Schema
 from rtdb.values.function_path import parse_function_path
 from rtdb.values.value import Value
 
-__all__ = ["App", "AppFunction", "AppLoadError", "TableNames", "load_app"]
+__all__ = ["App", "AppFunction", "AppLoadError", "TableNames", "load_app", "load_schema"]
 
 RESERVED_MODULES = frozenset({"schema", "crons", "http", "auth_config"})
 """Modules of the top directory that are configuration and hold no functions."""
+
+_NO_MODULES = frozenset({"__pycache__", GENERATED})
+"""Directories whose files hold no functions."""
 
 _package_numbers = itertools.count()
 
@@ -154,6 +159,14 @@ def load_app(directory: Path, limits: Limits) -> App:
     return App(root, definitions, schema, router)
 
 
+def load_schema(directory: Path, limits: Limits) -> Schema | None:
+    """Import nothing but the schema of the app in ``directory``, None if it has none. Raises :class:`AppLoadError`."""
+    root = directory.resolve()
+    if not (root / "schema.py").is_file():
+        return None
+    return _find_schema(_import_module(_make_package(root), "schema", root, limits))
+
+
 def _make_package(root: Path) -> str:
     """Register an empty package whose modules are found in ``root`` and nowhere else."""
     name = f"_rtdb_app_{next(_package_numbers)}"
@@ -168,7 +181,7 @@ def _module_files(root: Path) -> Iterator[Path]:
         raise _load_error(f"The functions directory {root} does not exist")
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).parts
-        if path.name == "__init__.py" or any(part.startswith(".") or part == "__pycache__" for part in parts):
+        if path.name == "__init__.py" or any(part.startswith(".") or part in _NO_MODULES for part in parts):
             continue
         yield path
 
@@ -187,7 +200,10 @@ def _import_module(package: str, name: str, root: Path, limits: Limits) -> Modul
         report = report_exception(error, root, limits)
         what = "Hit an error while evaluating your schema:\n" if name == "schema" else f"{name}.py cannot be imported: "
         code = error.code if isinstance(error, RtdbError) else AppLoadError.default_code
-        raise _load_error(f"{what}{report.message}", report.frames, code=code) from error
+        hint = ""
+        if isinstance(error, ImportError) and (error.name or "").startswith(f"{package}.{GENERATED}"):
+            hint = f"\nWhat is in {GENERATED} is written by `rtdb codegen`. Has it been run since the schema changed?"
+        raise _load_error(f"{what}{report.message}{hint}", report.frames, code=code) from error
     finally:
         sys.dont_write_bytecode = written
 

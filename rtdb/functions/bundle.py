@@ -27,7 +27,10 @@ from blake3 import blake3
 from rtdb.config import Limits
 from rtdb.errors import BadRequestError
 
-__all__ = ["EMPTY", "Bundle", "is_bundled", "pack", "read_bundle", "unpack"]
+__all__ = ["EMPTY", "GENERATED", "Bundle", "is_bundled", "pack", "read_bundle", "unpack"]
+
+GENERATED: Final = "_generated"
+"""The directory of what `rtdb codegen` writes. Its modules travel with the app, whose functions may import them."""
 
 _NAME: Final = re.compile(r"[^/\\\x00-\x1f]+")
 _NAME_BYTES_MAX: Final = 255
@@ -57,7 +60,7 @@ EMPTY: Final = Bundle({})
 def read_bundle(functions: Path, limits: Limits) -> Bundle:
     """Collect the modules below a directory.
 
-    Hidden files and directories, ``__pycache__`` and ``_generated`` are left out. Raises ``BundleTooLarge``.
+    Hidden files and directories and ``__pycache__`` are left out. Raises ``BundleTooLarge``.
     """
     files: dict[str, bytes] = {}
     for folder, folders, names in os.walk(functions):
@@ -70,12 +73,12 @@ def read_bundle(functions: Path, limits: Limits) -> Bundle:
 
 
 def is_bundled(path: Path) -> bool:
-    """Whether a path below the functions directory lies where modules are looked for."""
+    """Whether a path below the functions directory lies where modules are."""
     return not any(map(_is_left_out, path.parts))
 
 
 def _is_left_out(name: str) -> bool:
-    return name.startswith(".") or name in ("__pycache__", "_generated")
+    return name.startswith(".") or name == "__pycache__"
 
 
 def pack(bundle: Bundle) -> bytes:

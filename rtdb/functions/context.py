@@ -105,7 +105,7 @@ class TableReader:
             return self._documents.get(id_or_table, system=self._is_system)
         return self._documents.get(id, id_or_table, system=self._is_system)
 
-    def query(self, table: str) -> TableQuery:
+    def query(self, table: str) -> TableQuery[Document, str]:
         """Begin a query of a table."""
         return TableQuery(self._documents, self._pages, table, system=self._is_system)
 

@@ -5,12 +5,12 @@ They leave here as plain data, the reference's query JSON with decoded values.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from rtdb.functions.literal import literal
 from rtdb.values.value import Undefined, Value
 
-__all__ = ["FILTER_BUILDER", "Expression", "FilterBuilder", "Operand", "filter_node"]
+__all__ = ["FILTER_BUILDER", "Expression", "FilterBuilder", "Operand", "Path", "filter_node"]
 
 
 class Expression:
@@ -32,13 +32,16 @@ class Expression:
 
 Operand = Expression | Value | Undefined
 
+Path = TypeVar("Path", bound=str)
+"""The field paths of a table's documents, any text for an app without generated types."""
 
-class FilterBuilder:
+
+class FilterBuilder(Generic[Path]):
     """The ``q`` of ``.filter(lambda q: …)``. Operands are expressions or plain values."""
 
     __slots__ = ()
 
-    def field(self, path: str) -> Expression:
+    def field(self, path: Path) -> Expression:
         """The field at a dotted path; absent fields are undefined."""
         if not isinstance(path, str):
             raise TypeError(f"`q.field` takes a field path, got {type(path).__name__}")
@@ -90,7 +93,7 @@ class FilterBuilder:
         return Expression({"$or": [filter_node(operand) for operand in operands]})
 
 
-FILTER_BUILDER = FilterBuilder()  # it holds nothing, so one serves every query
+FILTER_BUILDER: FilterBuilder[Any] = FilterBuilder()  # it holds nothing, so one serves every query
 
 
 def filter_node(operand: object) -> dict[str, Any]:

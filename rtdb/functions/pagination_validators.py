@@ -1,4 +1,4 @@
-"""Validators for what paginated queries take and give: the shapes that clients' paginated hooks send and expect.
+"""What paginated queries take and give, as validators and as types: the shapes of clients' paginated hooks.
 
 ::
 
@@ -9,9 +9,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar
+
 from rtdb.schema.validators import ObjectValidator, ValidatorLike, v
 
-__all__ = ["pagination_options_validator", "pagination_result_validator"]
+__all__ = ["PaginationOptions", "PaginationResult", "pagination_options_validator", "pagination_result_validator"]
+
+_Row = TypeVar("_Row", bound=Mapping[str, Any])
+
+
+class PaginationOptions(TypedDict):
+    """What a client's paginated query sends; ``cursor`` is None for the first page."""
+
+    numItems: float
+    cursor: str | None
+    endCursor: NotRequired[str | None]
+    id: NotRequired[float]
+    maximumRowsRead: NotRequired[float]
+    maximumBytesRead: NotRequired[float]
+
+
+class PaginationResult(TypedDict, Generic[_Row]):
+    """A page, and where the next one begins."""
+
+    page: list[_Row]
+    isDone: bool
+    continueCursor: str
+    splitCursor: str | None
+    pageStatus: Literal["SplitRecommended", "SplitRequired"] | None
+
 
 PAGE_STATUSES = ("SplitRecommended", "SplitRequired")
 

@@ -16,18 +16,22 @@ plain data. It does not know how a query is executed: that is :class:`QueryRunne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
 from rtdb.errors import DeveloperError
-from rtdb.functions.filter_builder import FILTER_BUILDER, FilterBuilder, Operand, filter_node
+from rtdb.functions.filter_builder import FILTER_BUILDER, FilterBuilder, Operand, Path, filter_node
 from rtdb.functions.index_range_builder import IndexRangeBuilder, RangeExpression
+from rtdb.functions.pagination_validators import PaginationResult
 
 __all__ = ["Operator", "Order", "Paginator", "Query", "QueryRunner", "TableQuery"]
 
 Document = dict[str, Any]
 Order = Literal["asc", "desc"]
 Operator = tuple[Literal["filter"], dict[str, Any]] | tuple[Literal["limit"], int]
+
+Row = TypeVar("Row", bound=Mapping[str, Any])
+"""A document as an app's generated types know it, ``dict[str, Any]`` for an app that does without them."""
 
 
 class QueryRunner(Protocol):
@@ -61,16 +65,16 @@ class Paginator(Protocol):
     ) -> dict[str, Any]: ...
 
 
-FilterFunction = Callable[[FilterBuilder], Operand]
+FilterFunction = Callable[[FilterBuilder[Path]], Operand]
 RangeFunction = Callable[[IndexRangeBuilder], IndexRangeBuilder]
 
 
-class Query:
+class Query(Generic[Row, Path]):
     """A described query that can be refined once more or read once."""
 
     __slots__ = ("_expressions", "_index", "_operators", "_order", "_source", "_state")
 
-    def __init__(self, source: TableQuery, index: str | None, expressions: list[RangeExpression]) -> None:
+    def __init__(self, source: TableQuery[Row, Path], index: str | None, expressions: list[RangeExpression]) -> None:
         self._source = source
         self._index = index
         self._expressions = expressions
@@ -79,13 +83,13 @@ class Query:
         self._state: Literal["preparing", "executing", "closed", "consumed"] = "preparing"
         """``closed``: chained with another operator; ``consumed``: every row was given out, or the loop was left."""
 
-    def filter(self, predicate: FilterFunction) -> Query:
+    def filter(self, predicate: FilterFunction[Path]) -> Query[Row, Path]:
         """Keep the rows for which the expression is true."""
         query = self._take_over()
         query._operators.append(("filter", filter_node(predicate(FILTER_BUILDER))))
         return query
 
-    def order(self, order: Order) -> Query:
+    def order(self, order: Order) -> Query[Row, Path]:
         """Read ``"asc"`` (the default) or ``"desc"`` in the order of the index."""
         query = self._take_over()
         if order not in ("asc", "desc"):
@@ -95,28 +99,28 @@ class Query:
         query._order = order
         return query
 
-    def limit(self, n: float) -> Query:
+    def limit(self, n: float) -> Query[Row, Path]:
         """Stop after ``n`` rows; operators after it see the limited rows."""
         count = _row_count(n, "limit")
         query = self._take_over()
         query._operators.append(("limit", count))
         return query
 
-    def collect(self) -> list[Document]:
+    def collect(self) -> list[Row]:
         """Return all rows."""
         return list(self)
 
-    def take(self, n: float) -> list[Document]:
+    def take(self, n: float) -> list[Row]:
         """Return the first ``n`` rows."""
         count = _row_count(n, "take")
         return list(self.limit(count))
 
-    def first(self) -> Document | None:
+    def first(self) -> Row | None:
         """Return the first row, None when there is none."""
         rows = self.take(1)
         return rows[0] if rows else None
 
-    def unique(self) -> Document | None:
+    def unique(self) -> Row | None:
         """Return the only row, None when there is none. Raises when there are several."""
         table = self._source.table
         rows = self.take(2)
@@ -127,7 +131,7 @@ class Query:
             )
         return rows[0] if rows else None
 
-    def paginate(self, options: dict[str, Any]) -> dict[str, Any]:
+    def paginate(self, options: Mapping[str, Any]) -> PaginationResult[Row]:
         """Return one page: ``{"page", "isDone", "continueCursor", "splitCursor", "pageStatus"}``.
 
         ``options`` are what a client's paginated query sends: ``numItems``, ``cursor`` (None for the first page, else
@@ -137,7 +141,7 @@ class Query:
         if not isinstance(options, dict):
             raise TypeError(f"Arg 1 `options` to `paginate` must be an object, got {type(options).__name__}")
         query = self._take_over()
-        return self._source.pages.paginate(
+        page = self._source.pages.paginate(
             self._source.table,
             query._index,
             query._expressions,
@@ -146,8 +150,9 @@ class Query:
             options,
             system=self._source.system,
         )
+        return cast(PaginationResult[Row], page)
 
-    def __iter__(self) -> Iterator[Document]:
+    def __iter__(self) -> Iterator[Row]:
         if self._state == "executing":
             raise DeveloperError("Iteration can only begin on a query once.", code="InvalidQuery")
         if self._state != "preparing":
@@ -155,9 +160,9 @@ class Query:
         self._state = "executing"
         return self._iterate()
 
-    def _iterate(self) -> Iterator[Document]:
+    def _iterate(self) -> Iterator[Row]:
         try:
-            yield from self._source.runner.run_query(
+            rows = self._source.runner.run_query(
                 self._source.table,
                 self._index,
                 self._expressions,
@@ -165,17 +170,18 @@ class Query:
                 self._operators,
                 system=self._source.system,
             )
+            yield from cast(Iterator[Row], rows)
         finally:
             self._state = "consumed"
 
-    def _take_over(self) -> Query:
+    def _take_over(self) -> Query[Row, Path]:
         """Return a copy to refine, and close this one."""
         if self._state != "preparing":
             raise DeveloperError(
                 "A query can only be chained once and can't be chained after iteration begins.", code="InvalidQuery"
             )
         self._state = "closed"
-        query = Query(self._source, self._index, self._expressions)
+        query: Query[Row, Path] = Query(self._source, self._index, self._expressions)
         query._order = self._order
         query._operators = self._operators
         return query
@@ -189,7 +195,7 @@ class Query:
         )
 
 
-class TableQuery:
+class TableQuery(Generic[Row, Path]):
     """What ``ctx.db.query(table)`` returns: a table that has not been asked anything yet, usable repeatedly."""
 
     __slots__ = ("pages", "runner", "system", "table")
@@ -202,7 +208,7 @@ class TableQuery:
         self.table = table
         self.system = system
 
-    def with_index(self, index: str, index_range: RangeFunction | None = None) -> Query:
+    def with_index(self, index: str, index_range: RangeFunction | None = None) -> Query[Row, Path]:
         """Read through an index, optionally only a range of it."""
         if not isinstance(index, str):
             raise TypeError(f"`with_index` takes the name of an index, got {type(index).__name__}")
@@ -216,35 +222,35 @@ class TableQuery:
             )
         return Query(self, index, built.expressions())
 
-    def full_table_scan(self) -> Query:
+    def full_table_scan(self) -> Query[Row, Path]:
         """Read the whole table in order of creation."""
         return Query(self, None, [])
 
-    def filter(self, predicate: FilterFunction) -> Query:
+    def filter(self, predicate: FilterFunction[Path]) -> Query[Row, Path]:
         return self.full_table_scan().filter(predicate)
 
-    def order(self, order: Order) -> Query:
+    def order(self, order: Order) -> Query[Row, Path]:
         return self.full_table_scan().order(order)
 
-    def limit(self, n: float) -> Query:
+    def limit(self, n: float) -> Query[Row, Path]:
         return self.full_table_scan().limit(n)
 
-    def collect(self) -> list[Document]:
+    def collect(self) -> list[Row]:
         return self.full_table_scan().collect()
 
-    def take(self, n: float) -> list[Document]:
+    def take(self, n: float) -> list[Row]:
         return self.full_table_scan().take(n)
 
-    def first(self) -> Document | None:
+    def first(self) -> Row | None:
         return self.full_table_scan().first()
 
-    def unique(self) -> Document | None:
+    def unique(self) -> Row | None:
         return self.full_table_scan().unique()
 
-    def paginate(self, options: dict[str, Any]) -> dict[str, Any]:
+    def paginate(self, options: Mapping[str, Any]) -> PaginationResult[Row]:
         return self.full_table_scan().paginate(options)
 
-    def __iter__(self) -> Iterator[Document]:
+    def __iter__(self) -> Iterator[Row]:
         return iter(self.full_table_scan())
 
 

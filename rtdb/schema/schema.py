@@ -18,7 +18,14 @@ from rtdb.config import Limits
 from rtdb.errors import BadRequestError
 from rtdb.schema.table import IndexDeclaration, Table, may_contain_field
 from rtdb.schema.validator_json import validator_from_json
-from rtdb.schema.validators import ObjectValidator, ScalarValidator, UnionValidator, Validator
+from rtdb.schema.validators import (
+    FieldValidator,
+    IdValidator,
+    ObjectValidator,
+    ScalarValidator,
+    UnionValidator,
+    Validator,
+)
 from rtdb.values.function_path import check_identifier
 
 __all__ = ["Schema", "check_table_name", "define_schema", "schema_from_json"]
@@ -26,6 +33,7 @@ __all__ = ["Schema", "check_table_name", "define_schema", "schema_from_json"]
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 _RESERVED_INDEX_NAMES: Final = frozenset({"by_id", "by_creation_time"})
 _DEFAULTS: Final = Limits()
+_NUMBER: Final = ScalarValidator("number")
 _FUTURE_INDEX_KINDS: Final = (
     "stagedDbIndexes",
     "searchIndexes",
@@ -48,12 +56,34 @@ class Schema(msgspec.Struct, frozen=True):
             "schemaValidation": self.schema_validation,
         }
 
+    def document(self, table: str) -> Validator:
+        """Return the validator of whole documents of ``table``, with ``_id`` and ``_creationTime``.
+
+        Functions that return documents say so with it: ``returns=v.array(schema.document("messages"))``. Raises
+        :class:`BadRequestError` for a table that is not declared.
+        """
+        declared = self.tables.get(table)
+        if declared is None:
+            raise _invalid(f'The schema has no table "{table}". It has: {", ".join(self.tables) or "none"}.')
+        return _with_system_fields(declared.document, table)
+
     def validator(self, table: str) -> Validator | None:
         """Return what documents of ``table`` must match, or None when they are not checked."""
         declared = self.tables.get(table)
         if declared is None or not self.schema_validation or declared.document == ScalarValidator("any"):
             return None
         return declared.document
+
+
+def _with_system_fields(validator: Validator, table: str) -> Validator:
+    match validator:
+        case UnionValidator(members=members):
+            return UnionValidator(tuple(_with_system_fields(member, table) for member in members))
+        case ObjectValidator(fields=fields):
+            system = {"_id": FieldValidator(IdValidator(table)), "_creationTime": FieldValidator(_NUMBER)}
+            return ObjectValidator(dict(sorted({**fields, **system}.items())))
+        case _:
+            return validator
 
 
 def define_schema(tables: Mapping[str, Table], schema_validation: bool = True, *, limits: Limits = _DEFAULTS) -> Schema:

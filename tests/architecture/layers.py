@@ -43,7 +43,7 @@ ROWS: list[tuple[str, ...]] = [
         "rtdb.functions.http_router",
         "rtdb.functions.pagination_validators",
     ),
-    ("rtdb", "rtdb.client"),
+    ("rtdb", "rtdb.client", "rtdb.typing"),
     # 2
     ("rtdb.index",),
     # 3
@@ -86,7 +86,7 @@ ROWS: list[tuple[str, ...]] = [
     # 7
     ("rtdb.gateway",),
     # 8
-    ("rtdb.config_loader", "rtdb.dashboard"),
+    ("rtdb.config_loader", "rtdb.dashboard", "rtdb.codegen"),
     ("rtdb.cli",),
     ("rtdb.testing",),
 ]
@@ -113,12 +113,14 @@ LEAVES: dict[str, str] = {
     "rtdb.functions.http_router": _SCHEMA,
     "rtdb.functions.pagination_validators": _SCHEMA,
     "rtdb": _SCHEMA,
+    "rtdb.typing": _SCHEMA,
 }
 """Units that stop on purpose at the row of another: the protocol is tested without sockets, and an app's module imports
 nothing of the server. They may import each other as their rows allow."""
 
 PROCESSES = {
     "rtdb.cli.main",
+    "rtdb.codegen.describe_process",
     "rtdb.functions.action_process",
     "rtdb.functions.runner_process",
     "rtdb.gateway.gateway",
@@ -136,7 +138,7 @@ RUNNER_MODULES = {
 }
 """What loads and executes an app's code: a process of its own, and tests that are prepared for it."""
 
-PUBLIC = {"rtdb", "rtdb.client"}
+PUBLIC = {"rtdb", "rtdb.client", "rtdb.typing"}
 """What an app author or a client's author imports."""
 
 GATEWAY_UNITS = ("rtdb.http", "rtdb.sync", "rtdb.gateway")

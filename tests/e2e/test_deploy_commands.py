@@ -24,6 +24,29 @@ VERSION = """
 """
 
 
+TYPED_SCHEMA = """
+    from rtdb import define_schema, define_table
+
+    schema = define_schema({{"{table}": define_table({{"name": v.string()}})}})
+"""
+TYPED_APP = """
+    from ._generated.data_model import {types}Doc
+    from ._generated.server import QueryContext
+
+    @query(args={{}})
+    def version(ctx: QueryContext) -> list[{types}Doc]:
+        return len(ctx.db.query("{table}").collect()) + {version}
+"""
+
+
+def typed(project: Path, table: str, version: int) -> None:
+    write_modules(
+        project / "functions",
+        schema=TYPED_SCHEMA.format(table=table),
+        app=TYPED_APP.format(table=table, types=table.capitalize(), version=version),
+    )
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
     with ServerProcess(tmp_path / "data") as server:
@@ -47,7 +70,7 @@ def command(*arguments: str) -> list[str]:
 
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if not name.startswith(("RTDB_", "CONVEX_", "NEXT_PUBLIC_"))
-} | {"PYTHONPATH": str(REPOSITORY)}
+} | {"PYTHONPATH": str(REPOSITORY), "ONLY_HERE": "1"}
 
 
 def rtdb(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -120,6 +143,11 @@ def test_dev_deploys_every_save_and_keeps_the_last_good_app(
         wait(lambda: f"no answer from {server.url}" in output.read_text(), output)
         server.start()
         wait(lambda: version(server) == 3, output)
+        # A save that needs types of its own, and another that renames what they are of.
+        for table, number in (("users", 4), ("people", 5)):
+            typed(project, table, number)
+            wait(lambda number=number: version(server) == number, output)  # type: ignore[misc]  # a default of a lambda
+            assert f'"{table}"' in (project / "functions" / "_generated" / "dataModel.d.ts").read_text()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=SECONDS_MAX) == 0
     finally:
@@ -139,3 +167,27 @@ def wait(holds: Callable[[], bool], output: Path) -> None:
     deadline = time.monotonic() + SECONDS_MAX
     while not holds():
         assert time.monotonic() < deadline, f"nothing happened; the command wrote: {output.read_text()}"
+
+
+def test_deploy_generates_the_types_that_the_app_imports(server: ServerProcess, project: Path) -> None:
+    typed(project, "users", 1)
+    assert rtdb(project, "deploy", "--no-codegen").returncode == 1
+    assert rtdb(project, "deploy", "--dry-run").returncode == 1
+    assert not (project / "functions" / "_generated").exists()
+    deployed = rtdb(project, "deploy")
+    assert (deployed.returncode, deployed.stdout) == (0, f"Deployed to {server.url}.\n")
+    assert version(server) == 1
+    assert rtdb(project, "deploy").stdout == f"Already deployed to {server.url}.\n"
+    assert rtdb(project, "codegen", "--check").returncode == 0
+
+
+def test_deploy_leaves_it_to_the_server_whether_an_app_can_be_imported(server: ServerProcess, project: Path) -> None:
+    """A library may be missing here that the server has: this app looks for a variable that only we have."""
+    write_modules(
+        project / "functions",
+        app=VERSION.format(version=5) + "\n    import os\n    assert 'ONLY_HERE' not in os.environ\n",
+    )
+    deployed = rtdb(project, "deploy")
+    assert deployed.returncode == 0
+    assert "types could not be generated here: app.py cannot be imported: Uncaught AssertionError" in deployed.stderr
+    assert version(server) == 5

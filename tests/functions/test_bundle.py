@@ -34,8 +34,9 @@ def app(tmp_path: Path) -> Path:
         ".hidden.py": "",
         ".git/hook.py": "",
         "__pycache__/x.py": "",
-        "_generated/api.py": "",
-        "admin/_generated/x.py": "",
+        "_generated/server.py": "c",
+        "_generated/server.pyi": "no module",
+        "_generated/api.js": "no module",
     }
     for name, content in files.items():
         path = tmp_path / "app" / name
@@ -45,7 +46,9 @@ def app(tmp_path: Path) -> Path:
 
 
 def test_a_bundle_holds_the_modules_and_nothing_else(app: Path) -> None:
-    assert read_bundle(app, LIMITS) == Bundle({"admin/users.py": b"b", "messages.py": b"a"})
+    assert read_bundle(app, LIMITS) == Bundle(
+        {"_generated/server.py": b"c", "admin/users.py": b"b", "messages.py": b"a"}
+    )
 
 
 def test_the_same_source_is_the_same_archive_and_hash_whatever_the_dates(app: Path) -> None:
@@ -70,7 +73,7 @@ def test_an_archive_in_another_order_is_the_same_bundle() -> None:
 
 def test_too_many_or_too_large_modules_are_refused_where_they_are_read(app: Path) -> None:
     for limits in (Limits(bundle_files_max=1), Limits(bundle_bytes_max=1)):
-        with pytest.raises(BadRequestError, match="holds 2 modules of 2 bytes together; an app may have") as raised:
+        with pytest.raises(BadRequestError, match="holds 3 modules of 3 bytes together; an app may have") as raised:
             read_bundle(app, limits)
         assert raised.value.code == "BundleTooLarge"
         assert refusal(pack(read_bundle(app, LIMITS)), limits).code == "BundleTooLarge"
@@ -94,7 +97,6 @@ def test_a_small_archive_of_very_much_is_refused_before_it_is_unpacked() -> None
         "a\\b.py",
         "a\0.py",
         "notes.txt",
-        "_generated/api.py",
         "",
         "module.py/inner.py",
         "x" * 300 + ".py",

@@ -30,10 +30,14 @@ class Recorder:
         yield from ({"_id": f"id{number}"} for number in range(min([self.rows, *limits])))
 
 
+def table_of(rows: Recorder | int) -> TableQuery[dict[str, Any], str]:
+    return TableQuery(rows if isinstance(rows, Recorder) else Recorder(rows), NO_PAGES, "t")
+
+
 def test_a_chain_describes_and_only_reading_asks() -> None:
     runner = Recorder(3)
     query = (
-        TableQuery(runner, NO_PAGES, "t")
+        table_of(runner)
         .with_index("by_a", lambda q: q.eq("a", 1).gte("b", UNDEFINED).lt("b", "x"))
         .filter(lambda q: q.eq(q.field("read"), False))
         .order("desc")
@@ -52,7 +56,7 @@ def test_a_chain_describes_and_only_reading_asks() -> None:
 
 
 def test_a_table_can_be_asked_again_and_again() -> None:
-    table = TableQuery(Recorder(2), NO_PAGES, "t")
+    table = table_of(2)
     assert len(table.collect()) == 2
     assert len(table.take(1)) == 1
     assert table.first() == {"_id": "id0"}
@@ -62,7 +66,7 @@ def test_a_table_can_be_asked_again_and_again() -> None:
 def test_first_and_unique_of_nothing_are_none() -> None:
     assert TableQuery(Recorder(0), NO_PAGES, "t").first() is None
     assert TableQuery(Recorder(0), NO_PAGES, "t").unique() is None
-    assert TableQuery(Recorder(1), NO_PAGES, "t").unique() == {"_id": "id0"}
+    assert table_of(1).unique() == {"_id": "id0"}
 
 
 def test_unique_of_several_names_table_and_ids() -> None:
@@ -74,7 +78,7 @@ def test_unique_of_several_names_table_and_ids() -> None:
 @pytest.mark.parametrize("n", [-1, 1.5, "2", None, True, float("nan")])
 def test_take_wants_a_count(n: Any) -> None:
     with pytest.raises(TypeError, match="Arg 1 `n` to `take` must be a non-negative integer"):
-        TableQuery(Recorder(1), NO_PAGES, "t").take(n)
+        table_of(1).take(n)
 
 
 def message_of(action: Any) -> str:
@@ -84,14 +88,14 @@ def message_of(action: Any) -> str:
 
 
 def test_a_query_is_used_once() -> None:
-    query = TableQuery(Recorder(2), NO_PAGES, "t").full_table_scan()
+    query = table_of(2).full_table_scan()
     query.order("asc")
     assert message_of(lambda: query.order("desc")) == (
         "A query can only be chained once and can't be chained after iteration begins."
     )
     assert message_of(query.collect) == "This query has been chained with another operator and can't be reused."
 
-    rows = TableQuery(Recorder(2), NO_PAGES, "t").full_table_scan()
+    rows = table_of(2).full_table_scan()
     iterator = iter(rows)
     assert message_of(lambda: iter(rows)) == "Iteration can only begin on a query once."
     assert message_of(lambda: rows.filter(lambda q: True)) == (
@@ -102,7 +106,7 @@ def test_a_query_is_used_once() -> None:
 
 
 def test_a_loop_that_is_left_early_closes_its_query() -> None:
-    rows = TableQuery(Recorder(2), NO_PAGES, "t").full_table_scan()
+    rows = table_of(2).full_table_scan()
     for _ in rows:
         break
     assert message_of(lambda: iter(rows)) == "This query is closed and can't emit any more values."
@@ -116,7 +120,7 @@ def test_a_range_value_is_detached_from_the_object_it_came_from() -> None:
 
 
 def test_order_is_said_once_and_in_one_of_two_words() -> None:
-    table = TableQuery(Recorder(1), NO_PAGES, "t")
+    table = table_of(1)
     assert message_of(lambda: table.order("asc").order("asc")) == "Queries may only specify order at most once"
     assert "descending" in message_of(lambda: table.order("descending"))  # type: ignore[arg-type]
 
@@ -126,7 +130,7 @@ def test_an_index_range_builder_is_used_in_a_chain() -> None:
         q.eq("a", 1)
         return q.eq("b", 2)
 
-    assert message_of(lambda: TableQuery(Recorder(1), NO_PAGES, "t").with_index("i", twice)) == (
+    assert message_of(lambda: table_of(1).with_index("i", twice)) == (
         "IndexRangeBuilder has already been used! Chain your method calls like `q => q.eq(...).eq(...)`. "
         "See https://docs.convex.dev/using/indexes"
     )
@@ -134,11 +138,11 @@ def test_an_index_range_builder_is_used_in_a_chain() -> None:
 
 def test_a_range_function_that_returns_something_else_is_an_error() -> None:
     with pytest.raises(TypeError, match="must return what its builder returned"):
-        TableQuery(Recorder(1), NO_PAGES, "t").with_index("i", lambda q: None)  # type: ignore[arg-type, return-value]
+        table_of(1).with_index("i", lambda q: None)  # type: ignore[arg-type, return-value]
 
 
 def test_every_filter_operator_becomes_its_node() -> None:
-    q = FilterBuilder()
+    q: FilterBuilder[str] = FilterBuilder()
     one, two = {"$literal": 1.0}, {"$literal": Int64(2)}
     for name in ("eq", "neq", "lt", "lte", "gt", "gte", "add", "sub", "mul", "div", "mod"):
         assert getattr(q, name)(1, Int64(2)).node == {f"${name}": [one, two]}
@@ -155,7 +159,7 @@ def test_a_literal_is_detached_from_the_value_it_came_from() -> None:
 
 
 def test_python_operators_on_expressions_are_errors_instead_of_surprises() -> None:
-    q = FilterBuilder()
+    q: FilterBuilder[str] = FilterBuilder()
     with pytest.raises(TypeError, match=r"Use `q\.eq\(…\)`"):
         q.field("a") == 1  # noqa: B015
     with pytest.raises(TypeError, match="has no truth value"):

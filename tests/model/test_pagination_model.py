@@ -45,7 +45,7 @@ class SubscribedPage:
         self.size = size
         self.end = end
         self.journal: str | None = None
-        self.result: dict[str, Any] = {}
+        self.result: Any = {}
         self.reads: list[ReadRange] = []
 
 
@@ -85,10 +85,9 @@ class PaginationMachine(RuleBasedStateMachine):
 
     # --- the query ---
 
-    def query(self, transaction: Any, pages: Any) -> Query:
-        query = TableQuery(transaction, pages, "counters").with_index(
-            "by_key", (lambda q: q.gt("a", 0).lte("a", "a")) if self.ranged else None
-        )
+    def query(self, transaction: Any, pages: Any) -> Query[Document, str]:
+        counters: TableQuery[Document, str] = TableQuery(transaction, pages, "counters")
+        query = counters.with_index("by_key", (lambda q: q.gt("a", 0).lte("a", "a")) if self.ranged else None)
         query = query.order(self.order)
         return query.filter(lambda q: q.neq(q.field("kind"), 1)) if self.filtered else query
 
@@ -120,7 +119,8 @@ class PaginationMachine(RuleBasedStateMachine):
                 transaction.delete(ids[kind % len(ids)])
         block = self.desk.commit(transaction)
         scan = self.desk.begin(writable=False)
-        self.rows = {row["_id"]: row for row in TableQuery(scan, None, "counters")}  # type: ignore[arg-type]
+        counters: TableQuery[Document, str] = TableQuery(scan, None, "counters")  # type: ignore[arg-type]  # no pages
+        self.rows = {row["_id"]: row for row in counters}
         self.follow(block)
 
     def follow(self, block: BlockApplied) -> None:

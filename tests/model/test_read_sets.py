@@ -146,8 +146,9 @@ class ReadSetMachine(RuleBasedStateMachine):
                 return transaction.delete(self.id(number))
         raise AssertionError(verb)
 
-    def page(self, transaction: Transaction, pages: Pages, order: Any, options: dict[str, Any]) -> dict[str, Any]:
-        return TableQuery(transaction, pages, "counters").with_index("by_key").order(order).paginate(options)
+    def page(self, transaction: Transaction, pages: Pages, order: Any, options: dict[str, Any]) -> Any:
+        counters: TableQuery[dict[str, Any], str] = TableQuery(transaction, pages, "counters")
+        return counters.with_index("by_key").order(order).paginate(options)
 
     def id(self, number: int) -> str:
         return self.ids[number] if number < len(self.ids) else encode_id(COUNTERS, number.to_bytes(16))

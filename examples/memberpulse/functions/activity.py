@@ -1,6 +1,11 @@
 """Who did what: the feed on the dashboard."""
 
-from rtdb import mutation, v
+from typing import Any
+
+from rtdb import UNDEFINED, mutation, v
+
+from ._generated.data_model import ActivityId
+from ._generated.server import MutationContext
 
 
 @mutation(
@@ -14,6 +19,25 @@ from rtdb import mutation, v
     },
     returns=v.id("activity"),
 )
-def record(ctx, **fields):
+def record(
+    ctx: MutationContext,
+    organizationId: str,
+    userId: str,
+    action: str,
+    entityType: str,
+    entityId: str,
+    metadata: Any = UNDEFINED,
+) -> ActivityId:
     """Add one line to an organization's feed."""
-    return ctx.db.insert("activity", {**fields, "createdAt": ctx.now()})
+    return ctx.db.insert(
+        "activity",
+        {
+            "organizationId": organizationId,
+            "userId": userId,
+            "action": action,
+            "entityType": entityType,
+            "entityId": entityId,
+            "metadata": metadata,
+            "createdAt": ctx.now(),
+        },
+    )

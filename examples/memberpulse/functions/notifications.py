@@ -1,10 +1,16 @@
 """The bell in the corner: what a member has not read yet."""
 
-from rtdb import mutation, query, v
+from collections.abc import Sequence
+
+from rtdb import UNDEFINED, Undefined, mutation, query, v
+
+from ._generated.data_model import NotificationsDoc, NotificationsId
+from ._generated.server import MutationContext, QueryContext
+from .schema import schema
 
 
-@query(args={"userId": v.string()})
-def list(ctx, userId):
+@query(args={"userId": v.string()}, returns=v.array(schema.document("notifications")))
+def list(ctx: QueryContext, userId: str) -> Sequence[NotificationsDoc]:
     """A member's unread notifications, newest first."""
     return (
         ctx.db.query("notifications")
@@ -15,8 +21,8 @@ def list(ctx, userId):
     )
 
 
-@mutation(args={"notificationId": v.id("notifications")}, name="markAsRead")
-def mark_as_read(ctx, notificationId):
+@mutation(args={"notificationId": v.id("notifications")}, returns=v.null(), name="markAsRead")
+def mark_as_read(ctx: MutationContext, notificationId: NotificationsId) -> None:
     ctx.db.patch(notificationId, {"read": True})
 
 
@@ -31,6 +37,26 @@ def mark_as_read(ctx, notificationId):
     },
     returns=v.id("notifications"),
 )
-def create(ctx, **fields):
+def create(
+    ctx: MutationContext,
+    userId: str,
+    organizationId: str,
+    type: str,
+    title: str,
+    message: str,
+    link: str | Undefined = UNDEFINED,
+) -> NotificationsId:
     """Tell a member something. The backend calls this when it has news."""
-    return ctx.db.insert("notifications", {**fields, "read": False, "createdAt": ctx.now()})
+    return ctx.db.insert(
+        "notifications",
+        {
+            "userId": userId,
+            "organizationId": organizationId,
+            "type": type,
+            "title": title,
+            "message": message,
+            "link": link,
+            "read": False,
+            "createdAt": ctx.now(),
+        },
+    )
