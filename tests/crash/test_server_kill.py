@@ -62,17 +62,6 @@ class Writer:
             numbers += page  # type: ignore[arg-type]  # the function returns numbers
 
 
-async def kill_and_revive(server: ServerProcess, victim: str, chosen: random.Random) -> None:
-    if victim == "serve":
-        await trio.to_thread.run_sync(server.kill)
-        await trio.to_thread.run_sync(server.start)
-        return
-    pids = [pid for pid, name in server.descendants().items() if name == victim]
-    if pids:
-        with suppress(ProcessLookupError):
-            os.kill(chosen.choice(pids), signal.SIGKILL)
-
-
 async def run_rounds(data_dir: Path, rounds: int, seed: int) -> None:
     chosen = random.Random(seed)
     writers = [Writer(number) for number in range(CLIENTS)]
@@ -86,7 +75,8 @@ async def run_rounds(data_dir: Path, rounds: int, seed: int) -> None:
                 for number in range(rounds):
                     for _ in range(chosen.randint(1, ENTRIES_BETWEEN_MAX)):
                         await heard.receive()
-                    await kill_and_revive(server, VICTIMS[number % len(VICTIMS)], chosen)
+                    victim = VICTIMS[number % len(VICTIMS)]
+                    await trio.to_thread.run_sync(server.kill_one, victim, chosen)
                 for _ in range(ENTRIES_BETWEEN_MAX):
                     await heard.receive()
                 for writer in writers:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Self
 
@@ -118,6 +121,17 @@ class ServerProcess:
         self._process.kill()
         self._process.wait()
         self._wait_gone()
+
+    def kill_one(self, victim: str, chosen: Random) -> None:
+        """Kill ``serve`` with everything and start it again, or one of the processes of that name if there is one."""
+        if victim == "serve":
+            self.kill()
+            self.start()
+            return
+        pids = [pid for pid, name in self.descendants().items() if name == victim]
+        if pids:
+            with suppress(ProcessLookupError):
+                os.kill(chosen.choice(pids), signal.SIGKILL)
 
     def descendants(self) -> dict[int, str]:
         """Return the processes below the server, by pid, with the names they gave themselves (``rtdb-committer``)."""
