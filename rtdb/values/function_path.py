@@ -1,7 +1,7 @@
 """Names of functions: ``folder/module:export`` (sync-protocol §2.3).
 
 Clients write the same function in several ways: with or without ``.js``, with or without ``:default``. Parsing makes
-them equal; the canonical text has neither ``.js`` nor a missing export.
+them equal; the canonical text has neither a missing export nor ``.js``, unless a period in the module's name needs it.
 
 What it does not know: which functions exist, or that modules are files.
 """
@@ -36,7 +36,10 @@ class FunctionPath(msgspec.Struct, frozen=True, order=True):
     export: str
 
     def __str__(self) -> str:
-        return f"{self.module}:{self.export}"
+        name = self.module.rpartition("/")[2]
+        # What follows a period would be taken for the extension.
+        extension = ".js" if "." in name[1:] else ""
+        return f"{self.module}{extension}:{self.export}"
 
     @property
     def short(self) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtdb.errors import BadRequestError
@@ -68,6 +68,7 @@ def test_paths_that_name_no_function_are_refused(text: str, reason: str) -> None
     assert caught.value.code == "BadConvexFunctionIdentifier"
 
 
+@example("_.a.js")
 @given(st.text(st.sampled_from("ab._/:-js\0é"), max_size=12))
 def test_a_path_is_refused_or_has_one_canonical_text(text: str) -> None:
     try:
