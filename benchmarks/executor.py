@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rtdb.blobstore.addresses import FileAddresses, UploadTokens
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, Limits
 from rtdb.functions.app_loader import load_app
@@ -44,7 +45,11 @@ class Bench:
         self.committer = open_committer(
             Config(data_dir=directory, limits=self.limits), clock=SystemClock(), random=SystemRandom()
         )
-        self.services = Services(CursorCodec(bytes(16), "bench"), EnvironmentVariables(bytes(16), {}, self.limits))
+        self.services = Services(
+            CursorCodec(bytes(16), "bench"),
+            EnvironmentVariables(bytes(16), {}, self.limits),
+            FileAddresses("http://bench", UploadTokens(bytes(16), "bench")),
+        )
         self.cache = SnapshotCache()
 
     def call(self, path: str, args: Any) -> Outcome:

@@ -127,6 +127,21 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     session_requests_max: int = 1000
     session_request_days: int = 14
 
+    # Files (the seed documents ask for 20 MB).
+    file_bytes_max: int = 20 * MIB
+    storage_bytes_max: int = 64 * GIB
+    """Quota of the contents of all files together; equal content counts once."""
+    uploads_max: int = 64
+    """Uploads under way in one gateway; each holds a thread now and then, and a piece of its file in memory."""
+    upload_seconds_max: float = 3600.0
+    """From the head of an upload to its end: as long as its address is good."""
+    upload_silence_seconds_max: float = 30.0
+    """How long the client of an upload may send nothing."""
+    blob_grace_seconds: float = 3600.0
+    """How long content that no file has any more stays on disk: a backup may still be copying it."""
+    blob_pass_seconds: float = 3600.0
+    """Time in which the collector looks at all content once."""
+
     # Reactivity (design §5).
     query_entries_max: int = 1_000_000
     query_linger_seconds: float = 5.0

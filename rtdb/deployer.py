@@ -31,7 +31,7 @@ import msgspec
 import structlog
 import trio
 
-from rtdb.application import Application
+from rtdb.application import Application, ServerCallFailed, call_by_server
 from rtdb.config import Limits
 from rtdb.errors import RtdbError
 from rtdb.functions.action_pool import ActionPool
@@ -41,7 +41,6 @@ from rtdb.functions.description import decode_description
 from rtdb.functions.description_change import compare_descriptions
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link import frames
-from rtdb.values.json_codec import decode_canonical, encode
 
 __all__ = ["DeployRefused", "Deployer", "Report", "serve_deploy"]
 
@@ -70,20 +69,6 @@ class DeployRefused(Exception):
     def __init__(self, error: frames.ExecutionError) -> None:
         super().__init__(error.message)
         self.error = error
-
-
-class _Caller:
-    """Waits for one step."""
-
-    def __init__(self) -> None:
-        self.done = trio.Event()
-        self.result: Any = None
-        self.error: frames.ExecutionError | None = None
-
-    def answer(self, result: bytes | None, error: frames.ExecutionError | None, log_lines: list[str], ts: int) -> None:
-        self.result = None if result is None else decode_canonical(result)
-        self.error = error
-        self.done.set()
 
 
 class _Checked:
@@ -267,15 +252,10 @@ class Deployer:
 
     async def _step(self, name: str, asked: dict[str, Any]) -> Any:
         """Run one of the functions of a deploy and return its result. Raises :class:`DeployRefused`."""
-        caller = _Caller()
-        path, args = f"_system/deployments:{name}", encode(asked)
-        request = frames.CallRequest(call=0, kind="any", path=path, args=args, identity=None, internal=True)
-        self._application.request(caller, request, by_server=True)
-        self._application.pump()
-        await caller.done.wait()
-        if caller.error is not None:
-            raise DeployRefused(caller.error)
-        return caller.result
+        try:
+            return await call_by_server(self._application, f"_system/deployments:{name}", asked)
+        except ServerCallFailed as failed:
+            raise DeployRefused(failed.error) from None
 
     async def _collect(self) -> None:
         """Delete bundles that nothing runs any more; those of runners that are ending go with the next deploy."""

@@ -25,12 +25,14 @@ __all__ = [
     "DataDirectoryError",
     "DeveloperError",
     "ForbiddenError",
+    "InsufficientStorageError",
     "InternalError",
     "LimitError",
     "LogDivergedError",
     "LogTrimmedError",
     "NotFoundError",
     "OverloadedError",
+    "PayloadTooLargeError",
     "RateLimitedError",
     "RtdbError",
     "SnapshotTooOldError",
@@ -93,6 +95,20 @@ class RateLimitedError(RtdbError):
     default_code = "TooManyConcurrentRequests"
     http_status = 429
     retryable = True
+
+
+class PayloadTooLargeError(RtdbError):
+    """A file is larger than files may be."""
+
+    default_code = "FileTooLarge"
+    http_status = 413
+
+
+class InsufficientStorageError(RtdbError):
+    """There is no room for this file; nothing of it was kept."""
+
+    default_code = "StorageQuotaExceeded"
+    http_status = 507
 
 
 class OverloadedError(RtdbError):

@@ -21,13 +21,16 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 import trio
 
-from rtdb.application import Application
-from rtdb.auth.derived_key import CURSOR_LABEL, ENVIRONMENT_LABEL, derive_key
+from rtdb.application import FILE_STEPS, Application, ServerCallFailed, call_by_server
+from rtdb.auth.derived_key import CURSOR_LABEL, ENVIRONMENT_LABEL, UPLOAD_LABEL, derive_key
 from rtdb.auth.instance_secret import load_instance_secret
+from rtdb.blobstore.collector import BlobCollector, CollectorStepFailed
+from rtdb.blobstore.store import BlobStore
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, decode_config, encode_config
 from rtdb.deployer import Deployer, DeployRefused, serve_deploy
@@ -50,8 +53,6 @@ __all__ = ["Hub", "main"]
 START_SECONDS_MAX = 60.0
 TICK_SECONDS = 0.25
 GATEWAY_RESTART_SECONDS = 0.2
-ACTIONS_SHARE = 0.8
-"""Of the time for a drain: how much of it actions have to end by themselves."""
 
 _log = structlog.get_logger("rtdb.hub")
 
@@ -80,6 +81,7 @@ class Hub:
         self._all_ready = trio.Event()
         self._all_ended = trio.Event()
         self._bundles = BundleStore(config.data_dir)
+        self._blobs = BlobStore(config.data_dir, SystemRandom())
         self._deployer: Deployer
         self._deploys: dict[tuple[int, int], trio.CancelScope] = {}
         """Deploys that clients wait for, by gateway and the gateway's number."""
@@ -100,9 +102,11 @@ class Hub:
         try:
             async with trio.open_nursery() as nursery:
                 opened = await self._start_committer(nursery)
+                await self._prepare_blobs()
                 with _start_deadline("the app was not loaded"):
                     running = await self._start_runners(nursery, opened, given or EMPTY)
                 nursery.start_soon(self._tick)
+                nursery.start_soon(self._collect_blobs)
                 if running == opened.bundle:
                     # What was deployed last serves until what is to be deployed now is ready.
                     self._start_gateways(nursery)
@@ -197,6 +201,7 @@ class Hub:
             deployment=bundle_hash,
             cursor_key=derive_key(self._secret, CURSOR_LABEL),
             environment_key=derive_key(self._secret, ENVIRONMENT_LABEL),
+            upload_key=derive_key(self._secret, UPLOAD_LABEL),
             cloud_url=origins.cloud,
             site_url=origins.site,
         )
@@ -333,6 +338,25 @@ class Hub:
         if self._gateways_ready >= len(self._listeners):
             self._all_ready.set()
 
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    async def _prepare_blobs(self) -> None:
+        try:
+            await trio.to_thread.run_sync(self._blobs.prepare)
+        except OSError as error:
+            raise HubFailure(f"{error.filename} cannot be used: {error.strerror}", EXIT_CONFIGURATION) from None
+
+    async def _collect_blobs(self) -> None:
+        """Remove content that no file has any more. Its file work is done in threads, in turns of a millisecond."""
+
+        async def take_step(step: str, arguments: dict[str, Any]) -> Any:
+            try:
+                return await call_by_server(self._application, f"{FILE_STEPS}:{step}", arguments)
+            except ServerCallFailed as failed:
+                raise CollectorStepFailed(failed.error.message) from None
+
+        await BlobCollector(self._blobs, take_step, self._config.limits, SystemClock()).run()
+
     # --- time and end -------------------------------------------------------------------------------------------------
 
     async def _tick(self) -> None:
@@ -355,13 +379,8 @@ class Hub:
         What nobody waits for any more is finished too: a client that was cut off sends it again, and need not.
         """
         _log.info("draining")
-        seconds_max = self._config.limits.drain_seconds_max
-        with trio.move_on_after(seconds_max):
+        with trio.move_on_after(self._config.limits.drain_seconds_max):
             self._application.drain()
-            with trio.move_on_after(seconds_max * ACTIONS_SHARE):
-                await self._application.wait_idle()
-            # While there still is time to tell who waits for them.
-            self._action_pool.interrupt("the server is shutting down")
             await self._all_ended.wait()
             await self._application.wait_idle()
 

@@ -12,6 +12,7 @@ actions             an action, which runs once
 watched_queries     the queries clients subscribe to, executed in rounds
 completions         where *every* execution ends, whichever of the four it was
 positions           the newest block, and the recent ones that queries can be read at
+server_call         a function of the server's own, called by the server itself
 ==================  ==================================================================================================
 
 It is synchronous: each message from a gateway, a runner or the committer is handled to its end, then
@@ -20,7 +21,8 @@ sent on together. It never runs app code, never touches a client socket or the d
 arguments and results pass through it as bytes.
 """
 
-from rtdb.application.application import Application
+from rtdb.application.application import FILE_STEPS, Application
 from rtdb.application.caller import Caller, OutgoingLink
+from rtdb.application.server_call import ServerCallFailed, call_by_server
 
-__all__ = ["Application", "Caller", "OutgoingLink"]
+__all__ = ["FILE_STEPS", "Application", "Caller", "OutgoingLink", "ServerCallFailed", "call_by_server"]

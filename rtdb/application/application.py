@@ -10,6 +10,7 @@ here: first the reactor marks what the block invalidated, then the answer goes o
 from __future__ import annotations
 
 from itertools import count
+from typing import Final
 
 from rtdb.application.actions import Actions
 from rtdb.application.caller import Caller, LinkCaller, OutgoingLink
@@ -28,7 +29,10 @@ from rtdb.link import frames
 from rtdb.link.link import Message
 from rtdb.reactivity.reactor import ReactorStatistics
 
-__all__ = ["Application"]
+__all__ = ["FILE_STEPS", "Application"]
+
+FILE_STEPS: Final = "_system/files"
+"""The module of the server's own functions whose steps gateways may take."""
 
 
 class Application:
@@ -94,6 +98,8 @@ class Application:
         match message:
             case frames.CallRequest():
                 self.request(LinkCaller(self._gateways[gateway], message.call), message)
+            case frames.FileStepRequest():
+                self.take_file_step(LinkCaller(self._gateways[gateway], message.call), message)
             case frames.Watch():
                 self._watched.watch(gateway, message)
             case frames.Unwatch():
@@ -106,6 +112,12 @@ class Application:
                 raise AssertionError(f"a gateway sent {type(message).__name__}")
 
     # --- calls --------------------------------------------------------------------------------------------------------
+
+    def take_file_step(self, caller: Caller, asked: frames.FileStepRequest) -> None:
+        """Take a step of file storage for a part of the server, which has made it out of no client's request."""
+        path = f"{FILE_STEPS}:{asked.step}"
+        request = frames.CallRequest(asked.call, "any", path, asked.args, None, True)
+        self.request(caller, request, by_server=True)
 
     def action_requested(self, link: OutgoingLink, request: frames.CallRequest) -> None:
         """Run a function for an action; the answer goes to its runner's ``link``."""

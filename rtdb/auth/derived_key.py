@@ -11,11 +11,12 @@ from typing import Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
 
-__all__ = ["CURSOR_LABEL", "ENVIRONMENT_LABEL", "derive_key"]
+__all__ = ["CURSOR_LABEL", "ENVIRONMENT_LABEL", "UPLOAD_LABEL", "derive_key"]
 
 KEY_BYTES: Final = 16
 CURSOR_LABEL: Final = b"pagination cursor"
 ENVIRONMENT_LABEL: Final = b"environment variable"
+UPLOAD_LABEL: Final = b"file upload"
 
 
 def derive_key(secret: bytes, label: bytes) -> bytes:

@@ -7,6 +7,7 @@
 ``ctx.log``        ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
 ``ctx.auth``       who is calling
 ``ctx.env``        environment variables: ``ctx.env["API_KEY"]``
+``ctx.storage``    files: their addresses, and in mutations where they are uploaded to
 ``ctx.run_query``  other functions of the app, in the same transaction; a mutation's has ``ctx.run_mutation`` too
 =================  ====================================================================================================
 
@@ -26,6 +27,7 @@ from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.environment_context import Environment
 from rtdb.functions.log_lines import LogLines
 from rtdb.functions.query_builder import Paginator, QueryRunner, TableQuery
+from rtdb.functions.storage_context import Files, StorageReader, StorageWriter
 from rtdb.link.frames import FunctionKind
 from rtdb.values.json_codec import decode_canonical
 from rtdb.values.value import UNDEFINED, Undefined, Value
@@ -213,16 +215,23 @@ class Auth:
 class QueryContext:
     """The context of a query."""
 
-    __slots__ = ("_calls", "_invocation", "_random", "auth", "db", "env", "log")
+    __slots__ = ("_calls", "_files", "_invocation", "_random", "auth", "db", "env", "log")
 
     _kind: ClassVar[FunctionKind] = "query"
 
     db: DatabaseReader
 
     def __init__(
-        self, documents: Documents, pages: Paginator, invocation: Invocation, environment: Environment, calls: Calls
+        self,
+        documents: Documents,
+        pages: Paginator,
+        invocation: Invocation,
+        environment: Environment,
+        files: Files,
+        calls: Calls,
     ) -> None:
         self._invocation = invocation
+        self._files = files
         self._calls = calls
         self._random: random.Random | None = None
         self.db = self._database(documents, pages)
@@ -242,6 +251,11 @@ class QueryContext:
         if self._random is None:
             self._random = random.Random(self._invocation.entropy.bytes(SEED_BYTES))  # noqa: S311  # not for secrets
         return self._random
+
+    @property
+    def storage(self) -> StorageReader:
+        """Files."""
+        return StorageReader(self._files)
 
     def run_query(self, function: FunctionReference, arguments: dict[str, Any] | None = None) -> Value:
         """Call a query in this transaction and return its result: ``ctx.run_query("users:find", {"name": "ada"})``.
@@ -270,6 +284,11 @@ class MutationContext(QueryContext):
     _kind = "mutation"
 
     db: DatabaseWriter
+
+    @property
+    def storage(self) -> StorageWriter:
+        """Files."""
+        return StorageWriter(self._files)
 
     def _database(self, documents: Documents, pages: Paginator) -> DatabaseWriter:
         return DatabaseWriter(documents, pages)

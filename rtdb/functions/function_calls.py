@@ -30,6 +30,7 @@ from rtdb.functions.log_lines import PrintCapture
 from rtdb.functions.pages import Pages
 from rtdb.functions.query_builder import Query, TableQuery
 from rtdb.functions.services import Services
+from rtdb.functions.stored_files import TransactionFiles
 from rtdb.link.frames import ExecutionError, FunctionKind
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import FunctionPath, parse_function_path
@@ -72,7 +73,7 @@ class NestedCallError(DeveloperError):
 class FunctionCalls:
     """Runs functions in one transaction."""
 
-    __slots__ = ("_app", "_cursors", "_depth", "_environment", "_invocation", "_limits", "_transaction")
+    __slots__ = ("_app", "_cursors", "_depth", "_environment", "_files", "_invocation", "_limits", "_transaction")
 
     def __init__(
         self, app: App, transaction: Transaction, invocation: Invocation, services: Services, limits: Limits
@@ -82,6 +83,7 @@ class FunctionCalls:
         self._invocation = invocation
         self._cursors = services.cursors
         self._environment = Environment(partial(services.variables.lookup, transaction))
+        self._files = TransactionFiles(transaction, services.addresses)
         self._limits = limits
         self._depth = 0
         """Nested calls under way."""
@@ -96,7 +98,7 @@ class FunctionCalls:
         check_arguments(function, arguments)
         pages = Pages(self._transaction, self._cursors, self._limits, journal)
         context = (MutationContext if function.kind == "mutation" else QueryContext)(
-            self._transaction, pages, self._invocation, self._environment, self
+            self._transaction, pages, self._invocation, self._environment, self._files, self
         )
         returned = self._run_handler(function.handler, context, arguments)
         exact, result = encode_result(function.path, returned, self._limits)

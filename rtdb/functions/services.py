@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from rtdb.blobstore.addresses import FileAddresses, UploadTokens
 from rtdb.config import Config
 from rtdb.functions.environment_variables import CLOUD_URL, SITE_URL, EnvironmentVariables
 from rtdb.functions.system import system_functions
@@ -16,11 +17,12 @@ __all__ = ["Services"]
 class Services:
     """The parts of a runner that are the same for all calls, and need a key or an address of this server."""
 
-    __slots__ = ("cursors", "system_functions", "variables")
+    __slots__ = ("addresses", "cursors", "system_functions", "variables")
 
-    def __init__(self, cursors: CursorCodec, variables: EnvironmentVariables) -> None:
+    def __init__(self, cursors: CursorCodec, variables: EnvironmentVariables, addresses: FileAddresses) -> None:
         self.cursors = cursors
         self.variables = variables
+        self.addresses = addresses
         self.system_functions = system_functions(variables)
 
     @classmethod
@@ -30,4 +32,5 @@ class Services:
         return cls(
             CursorCodec(start.cursor_key, config.instance_name),
             EnvironmentVariables(start.environment_key, built_in, config.limits),
+            FileAddresses(start.cloud_url, UploadTokens(start.upload_key, config.instance_name)),
         )

@@ -28,7 +28,10 @@ import trio
 
 from rtdb.auth.admin_key import AdminKeys
 from rtdb.auth.credentials import Credentials, NoAuthProviders
+from rtdb.auth.derived_key import UPLOAD_LABEL, derive_key
 from rtdb.auth.identity import ANONYMOUS, Identity
+from rtdb.blobstore.addresses import UploadTokens
+from rtdb.blobstore.store import BlobStore
 from rtdb.clock import Clock, Random, SystemClock, SystemRandom
 from rtdb.config import Config, Limits, decode_config
 from rtdb.errors import OverloadedError
@@ -43,6 +46,7 @@ from rtdb.gateway.websocket import WebSocket
 from rtdb.http.app import HttpApplication
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.receive_budget import ReceiveBudget
+from rtdb.http.storage_routes import StorageRoutes
 from rtdb.link.call_table import CallTable
 from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.frames import (
@@ -51,6 +55,7 @@ from rtdb.link.frames import (
     BlockNotice,
     DeployEvent,
     Drain,
+    FileStep,
     Ready,
     RequestKind,
     RoundResults,
@@ -90,7 +95,11 @@ class Gateway:
         self._sessions = Sessions(limits, self.metrics, self.now_ns)
         self._frames = FrameCache()
         self._received = ReceiveBudget(limits.received_bytes_max)
-        self._application = HttpApplication(self, self._credentials, self.config, random, self.metrics, self._received)
+        tokens = UploadTokens(derive_key(begun.admin_secret, UPLOAD_LABEL), self.config.instance_name)
+        files = StorageRoutes(self, BlobStore(self.config.data_dir, random), tokens, clock, limits)
+        self._application = HttpApplication(
+            self, self._credentials, self.config, random, self.metrics, self._received, files
+        )
         self._http_server = HttpServer(self._application, limits)
         self._listener = Listener(
             listening, limits, self.metrics, serve_sync=self._serve_sync, serve_http=self._http_server.serve
@@ -125,6 +134,10 @@ class Gateway:
         """Run a function and wait for its answer."""
         self.metrics.calls.inc()
         return await self._calls.call(kind, path, args, identity, internal=internal, at_ts=at_ts)
+
+    async def file_step(self, step: FileStep, args: bytes) -> Answer:
+        """Take a step of file storage for one of this gateway's own routes."""
+        return await self._calls.file_step(step, args)
 
     async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:
         """Have an app deployed and report what happens."""

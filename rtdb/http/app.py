@@ -7,8 +7,8 @@
                      └─ everything else: Starlette (patterns, 404 and 405)
 
 Invariants: every request gets exactly one answer, whatever happens; at most ``http_requests_max`` run at once, one
-more is refused as ``TooManyConcurrentRequests``; a request that takes longer than ``request_seconds_max`` until its
-answer begins gets 408 with an empty body.
+more is refused as ``TooManyConcurrentRequests``; a request that takes longer than ``request_seconds_max`` (an upload:
+``upload_seconds_max``) until its answer begins gets 408 with an empty body.
 
 Routes of fixed paths do not pass Starlette because its way there (three middlewares and a list of patterns) costs a
 tenth of the whole request and has nothing to add to them.
@@ -30,6 +30,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
 from rtdb.auth.credentials import Credentials
+from rtdb.blobstore.addresses import FILES_PREFIX, UPLOAD_PATH
 from rtdb.clock import Random
 from rtdb.config import Config
 from rtdb.errors import BadRequestError, InternalError, RateLimitedError, RtdbError
@@ -38,11 +39,13 @@ from rtdb.http.deploy_routes import DeployRoutes
 from rtdb.http.environment_routes import EnvironmentRoutes
 from rtdb.http.error_response import HttpResponse, HttpStream, empty_response, error_response, untyped_error_response
 from rtdb.http.facade import Facade
+from rtdb.http.file_headers import FILE_CORS
 from rtdb.http.function_routes import FunctionRoutes, Route
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.receive_budget import ReceiveBudget
 from rtdb.http.request import HttpRequest, RequestBody, RequestHeaders, read_headers, send_response, send_stream
 from rtdb.http.service_routes import Echo, ServiceRoutes
+from rtdb.http.storage_routes import StorageRoutes, is_file_path
 
 __all__ = ["HttpApplication", "is_sync_path"]
 
@@ -119,6 +122,7 @@ class HttpApplication:
         random: Random,
         metrics: GatewayMetrics,
         received: ReceiveBudget,
+        files: StorageRoutes,
     ) -> None:
         self._random = random
         self._received = received
@@ -126,7 +130,9 @@ class HttpApplication:
         self._requests_max = config.limits.http_requests_max
         self._discarded_bytes_max = 4 * config.limits.http_body_bytes_max
         self._request_seconds_max = config.limits.request_seconds_max
+        self._upload_seconds_max = config.limits.upload_seconds_max
         self._requests = 0
+        self._files = files
         self._functions = FunctionRoutes(facade, credentials, config)
         deploys = DeployRoutes(facade, credentials, config)
         environment = EnvironmentRoutes(facade, credentials, config)
@@ -138,6 +144,7 @@ class HttpApplication:
             **services.routes(),
             **deploys.routes(),
             **environment.routes(),
+            **files.routes(),
             **open_routes,
         }
         self._starlette = self._build_starlette()
@@ -153,6 +160,7 @@ class HttpApplication:
             StarletteRoute(path, self._adapt(route), methods=[method]) for (method, path), route in self._routes.items()
         ]
         routes.append(StarletteRoute(RUN_PREFIX + "{path:path}", self._adapt(self._run), methods=["POST"]))
+        routes.append(StarletteRoute(FILES_PREFIX + "{uuid}", self._adapt(self._files.serve), methods=["GET"]))
         routes.append(StarletteRoute("/echo", Echo(), methods=["POST"]))
         return Starlette(routes=routes, exception_handlers={HTTPException: _empty_answer})
 
@@ -161,7 +169,7 @@ class HttpApplication:
             ours = self._request(request.scope, request.receive, read_headers(request.scope))
             try:
                 response = await route(ours)
-                assert isinstance(response, HttpResponse), "streams have fixed paths, which do not come here"
+                assert isinstance(response, HttpResponse), "what streams does not come here"
             except Exception as error:
                 response = _to_response(error)
             finally:
@@ -191,10 +199,11 @@ class HttpApplication:
             path = scope["path"] = path[1:]
             scope["raw_path"] = scope["raw_path"][1:]
         headers = read_headers(scope)
-        answer = _Answer(send, [] if path in self._open_paths else _cors_headers(headers))
+        answer = _Answer(send, self._shared_headers(path, headers))
         self._requests += 1
         try:
-            with trio.move_on_after(self._request_seconds_max) as patience:
+            seconds = self._upload_seconds_max if path == UPLOAD_PATH else self._request_seconds_max
+            with trio.move_on_after(seconds) as patience:
                 await self._respond(scope, receive, headers, answer, patience)
             if not answer.status:
                 await send_response(answer.send, empty_response(408))
@@ -202,10 +211,15 @@ class HttpApplication:
             self._requests -= 1
             self._metrics.count_response(answer.status)
 
+    def _shared_headers(self, path: str, headers: RequestHeaders) -> Headers:
+        if path in self._open_paths:
+            return []
+        return FILE_CORS if is_file_path(path) else _cors_headers(headers)
+
     async def _respond(
         self, scope: Scope, receive: Receive, headers: RequestHeaders, answer: _Answer, patience: trio.CancelScope
     ) -> None:
-        body = RequestBody(receive)
+        body = RequestBody(receive, self._discarded_bytes_max)
         try:
             route = self._route(scope["method"], scope["path"])
             response: HttpResponse | HttpStream
@@ -224,7 +238,7 @@ class HttpApplication:
                 try:
                     response = await route(request)
                     if isinstance(response, HttpStream):
-                        await body.discard(self._discarded_bytes_max)
+                        await body.discard()
                         patience.deadline = math.inf  # its answer begins here
                         await send_stream(answer.send, body, response)
                         return
@@ -236,8 +250,7 @@ class HttpApplication:
                 _log.error("answer broke off", path=scope["path"], exc_info=error)
                 return
             response = _to_response(error)
-        await body.discard(self._discarded_bytes_max)
-        await send_response(answer.send, response)
+        await send_response(answer.send, response, body)
 
     async def _route_by_pattern(self, scope: Scope, body: RequestBody, answer: _Answer) -> None:
         if is_sync_path(scope["path"]):
@@ -250,6 +263,8 @@ class HttpApplication:
         route = self._routes.get((method, path))
         if route is None and method == "POST" and path.startswith(RUN_PREFIX):
             return self._run
+        if route is None and method in {"GET", "HEAD"} and is_file_path(path):
+            return self._files.serve
         return route
 
     def _request(self, scope: Scope, receive: Receive, headers: RequestHeaders) -> HttpRequest:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from rtdb.link.frames import Answer, RequestKind
+from rtdb.link.frames import Answer, FileStep, RequestKind
 
 __all__ = ["Facade"]
 
@@ -30,6 +30,10 @@ class Facade(Protocol):
 
         If cancelled, the hub is told that nobody waits; a mutation may still take effect.
         """
+        ...
+
+    async def file_step(self, step: FileStep, args: bytes) -> Answer:
+        """Take a step of file storage, which no client can ask for."""
         ...
 
     async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:

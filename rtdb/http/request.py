@@ -6,7 +6,7 @@ path: an empty request already costs Hypercorn half a millisecond, and this adds
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -34,6 +34,8 @@ __all__ = [
 Decoded = TypeVar("Decoded")
 
 REQUEST_ID_BYTES = 8
+DISCARD_SECONDS_MAX = 30.0
+"""How long a client that has its answer already may go on sending what is not wanted."""
 
 
 class RequestHeaders:
@@ -75,7 +77,7 @@ def read_headers(scope: Scope) -> RequestHeaders:
 class HttpRequest:
     """A request on its way to a route. What it holds of ``received`` it gives back with :meth:`release`."""
 
-    __slots__ = ("_held", "_random", "_received", "client", "headers", "receive", "scope")
+    __slots__ = ("_at_end", "_held", "_random", "_received", "body_ended", "client", "headers", "receive", "scope")
 
     def __init__(
         self,
@@ -93,6 +95,9 @@ class HttpRequest:
         self._random = random
         self._received = received
         self._held = 0
+        self._at_end: Callable[[], None] | None = None
+        self.body_ended = False
+        """Whether all of the body has been received; for a route that takes it piece by piece."""
 
     def hold(self, count: int) -> None:
         """Note that so many bytes of the body are in memory. Raises ``TooManyConcurrentRequests``."""
@@ -100,10 +105,18 @@ class HttpRequest:
             raise RateLimitedError("The bodies of the requests under way are too large together. Try again later.")
         self._held += count
 
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Have something closed when the request has been answered, or has been given up."""
+        assert self._at_end is None
+        self._at_end = close
+
     def release(self) -> None:
-        """Note that the body is no longer needed."""
+        """Note that the request is over and its body no longer needed."""
         self._received.give(self._held)
         self._held = 0
+        if self._at_end is not None:
+            self._at_end()
+            self._at_end = None
 
     @property
     def query_string(self) -> bytes:
@@ -129,14 +142,15 @@ def _require_json(content_type: bytes | None) -> None:
 class RequestBody:
     """The body of a request, as ASGI's ``receive``; knows whether it has been read to its end.
 
-    It has to be before an answer is sent: Hypercorn closes the connection otherwise, without having said so, and a
-    client that had more to say or to ask would not get this answer or lose its next request.
+    It has to be before an answer ends: Hypercorn closes the connection otherwise, without having said so, and a client
+    that had more to say or to ask would not get this answer or lose its next request.
     """
 
-    __slots__ = ("_receive", "finished")
+    __slots__ = ("_discarded_bytes_max", "_receive", "finished")
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, discarded_bytes_max: int) -> None:
         self._receive = receive
+        self._discarded_bytes_max = discarded_bytes_max
         self.finished = False
 
     async def __call__(self) -> MutableMapping[str, Any]:
@@ -146,10 +160,10 @@ class RequestBody:
             self.finished = True
         return message
 
-    async def discard(self, bytes_max: int) -> None:
-        """Read what is left, up to ``bytes_max``, and forget it."""
+    async def discard(self) -> None:
+        """Read what is left, up to a bound, and forget it."""
         received = 0
-        while not self.finished and received <= bytes_max:
+        while not self.finished and received <= self._discarded_bytes_max:
             received += len((await self()).get("body", b""))
 
 
@@ -190,11 +204,19 @@ def decode_body(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded:
         ) from error
 
 
-async def send_response(send: Send, response: HttpResponse) -> None:
-    """Send a whole answer."""
+async def send_response(send: Send, response: HttpResponse, unread: RequestBody | None = None) -> None:
+    """Send a whole answer.
+
+    If it comes before the request has been read, its client has it before the rest of ``unread`` is read and forgotten.
+    """
     body = response.body
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": response.status, "headers": [*response.headers, length]})
+    if unread is not None and not unread.finished:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        with trio.move_on_after(DISCARD_SECONDS_MAX):
+            await unread.discard()
+        body = b""
     await send({"type": "http.response.body", "body": body})
 
 

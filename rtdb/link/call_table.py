@@ -7,7 +7,7 @@ from typing import Protocol
 
 import trio
 
-from rtdb.link.frames import Answer, CallRequest, Cancel, RequestKind, SessionRequest
+from rtdb.link.frames import Answer, CallRequest, Cancel, FileStep, FileStepRequest, RequestKind, SessionRequest
 from rtdb.link.link import Message
 
 __all__ = ["CallTable"]
@@ -48,11 +48,14 @@ class CallTable:
         at_ts: int | None = None,
     ) -> int:
         """Send a call and return its number; ``deliver`` is called with the answer, once, unless it is cancelled."""
-        self._next_number += 1
-        number = self._next_number
-        self._waiting[number] = deliver
+        number = self._expect(deliver)
         self._link.send_nowait(CallRequest(number, kind, path, args, identity, internal, session, at_ts))
         return number
+
+    def _expect(self, deliver: Deliver) -> int:
+        self._next_number += 1
+        self._waiting[self._next_number] = deliver
+        return self._next_number
 
     def cancel(self, number: int) -> None:
         """Forget a call and tell the hub. The function may still take effect."""
@@ -76,6 +79,16 @@ class CallTable:
         at_ts: int | None = None,
     ) -> Answer:
         """Run a function and wait for its answer. If cancelled, the hub is told."""
+        return await self._wait(
+            lambda number: CallRequest(number, kind, path, args, identity, internal, None, at_ts),
+        )
+
+    async def file_step(self, step: FileStep, args: bytes) -> Answer:
+        """Take a step of file storage and wait for its answer. If cancelled, the hub is told."""
+        return await self._wait(lambda number: FileStepRequest(number, step, args))
+
+    async def _wait(self, request: Callable[[int], Message]) -> Answer:
+        """Send the request that is made for a number, and wait for its answer."""
         task = trio.lowlevel.current_task()
         answered: list[Answer] = []
 
@@ -83,7 +96,8 @@ class CallTable:
             answered.append(answer)
             trio.lowlevel.reschedule(task)
 
-        number = self.start(kind, path, args, identity, deliver, internal=internal, at_ts=at_ts)
+        number = self._expect(deliver)
+        self._link.send_nowait(request(number))
 
         def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
             self.cancel(number)

@@ -38,6 +38,8 @@ __all__ = [
     "Drain",
     "Durable",
     "ExecutionError",
+    "FileStep",
+    "FileStepRequest",
     "FunctionKind",
     "KeyChange",
     "LaneReset",
@@ -130,6 +132,8 @@ class RunnerStart(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="s
     """What pagination cursors are sealed with. It follows from the instance secret, which a runner is never given."""
     environment_key: bytes
     """The same for the values of environment variables."""
+    upload_key: bytes
+    """The same for the tokens in addresses that files are uploaded to."""
     cloud_url: str
     site_url: str
     """Where clients reach this server, and where its HTTP actions: environment variables that are built in."""
@@ -358,6 +362,20 @@ class CallRequest(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="r
     internal: bool
     session: SessionRequest | None = None
     at_ts: int | None = None
+
+
+FileStep = Literal["find", "room", "keep"]
+"""The steps of file storage that gateways take (functions/system/files.py)."""
+
+
+class FileStepRequest(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="file_step"):
+    """Take a step for an upload or a download. It is the server's own: what a client asks for is a
+    :class:`CallRequest`, and no field of that makes it one of these. ``call`` is numbered with those, and answered so.
+    """
+
+    call: int
+    step: FileStep
+    args: bytes
 
 
 class Cancel(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="cancel"):

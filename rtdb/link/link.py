@@ -43,6 +43,7 @@ Message = (
     | frames.DeployRequest
     | frames.Drain
     | frames.Durable
+    | frames.FileStepRequest
     | frames.LaneReset
     | frames.Outcome
     | frames.ReaderCheck

@@ -28,6 +28,9 @@ from blake3 import blake3
 from rtdb.values.ordering import encode_key
 
 __all__ = [
+    "BLOBS_TABLE",
+    "BLOB_STATE_ID",
+    "BLOB_STATE_TABLE",
     "CRON_JOBS_TABLE",
     "CRON_JOB_LOGS_TABLE",
     "CRON_NEXT_RUN_TABLE",
@@ -35,6 +38,7 @@ __all__ = [
     "DEPLOYMENT_INDEX",
     "DEPLOYMENT_KEY",
     "ENVIRONMENT_VARIABLES_TABLE",
+    "FILE_STORAGE_TABLE",
     "FIRST_USER_TABLE",
     "INDEXES_TABLE",
     "NAMES_INDEX",
@@ -48,6 +52,7 @@ __all__ = [
     "TABLES_TABLE",
     "VISIBLE_SYSTEM_TABLES",
     "SystemIndex",
+    "blob_document_id",
     "environment_variable_id",
     "index_document_id",
     "index_name_key",
@@ -76,6 +81,13 @@ ENVIRONMENT_VARIABLES_TABLE: Final = 521
 SCHEDULED_FUNCTIONS_TABLE: Final = 539
 STORAGE_TABLE: Final = 540
 """539 and 540 are the numbers that clients see in ids (data-model §3.2)."""
+FILE_STORAGE_TABLE: Final = 541
+"""``{storageId, blob}``: the rest of each document of `_storage`, under its internal id: the UUID in the file's
+address, and the name of its content."""
+BLOBS_TABLE: Final = 542
+"""``{blob, size, references, unreferencedSince}``: the contents there are, and how many files have each."""
+BLOB_STATE_TABLE: Final = 543
+"""``{bytes, epoch, condemned}``, once: the size of all blobs together, and which are being removed just now."""
 
 SYSTEM_TABLES: Final[dict[str, int]] = {
     "_tables": TABLES_TABLE,
@@ -89,6 +101,9 @@ SYSTEM_TABLES: Final[dict[str, int]] = {
     "_environment_variables": ENVIRONMENT_VARIABLES_TABLE,
     "_scheduled_functions": SCHEDULED_FUNCTIONS_TABLE,
     "_storage": STORAGE_TABLE,
+    "_file_storage": FILE_STORAGE_TABLE,
+    "_blobs": BLOBS_TABLE,
+    "_blob_state": BLOB_STATE_TABLE,
 }
 
 
@@ -107,6 +122,7 @@ SYSTEM_INDEXES: Final = (
     SystemIndex(SCHEDULED_JOBS_TABLE, 2, "by_due", ("claim", "due", "path")),
     SystemIndex(CRON_NEXT_RUN_TABLE, 2, "by_due", ("claim", "due", "path")),
     SystemIndex(CRON_JOB_LOGS_TABLE, 2, "by_name", ("name", "time")),
+    SystemIndex(FILE_STORAGE_TABLE, 2, "by_storage_id", ("storageId",)),
 )
 
 VISIBLE_SYSTEM_TABLES: Final = frozenset({"_scheduled_functions", "_storage"})
@@ -158,3 +174,12 @@ def session_request_id(session: str, request: int) -> bytes:
 def environment_variable_id(name: str) -> bytes:
     """Return the internal id of the document of the environment variable ``name``."""
     return _derived_id(f"environment variable:{name}")
+
+
+def blob_document_id(blob: str) -> bytes:
+    """Return the internal id of the `_blobs` document of the content with this hash."""
+    return _derived_id(f"blob:{blob}")
+
+
+BLOB_STATE_ID: Final = _derived_id("blob state")
+"""The internal id of the one document of `_blob_state`."""

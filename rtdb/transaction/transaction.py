@@ -123,6 +123,10 @@ class Transaction:
         """Refuse everything from now on: what has been read and written is decided."""
         self._workspace.end()
 
+    def require_open(self) -> None:
+        """Raise DeveloperError if the call it belongs to has ended."""
+        self._workspace.require_open()
+
     def savepoint(self) -> Savepoint:
         """Return the present state of all writes, for :meth:`roll_back`."""
         return Savepoint(self._workspace.savepoint(), self._usage.writes_counted())
@@ -297,6 +301,19 @@ class Transaction:
     def seq(self) -> int:
         """The position it reads at; own writes, and the lane's, come on top."""
         return self._workspace.snapshot.seq
+
+    @property
+    def now_ns(self) -> int:
+        """When it began."""
+        return self._now_ns
+
+    def random_bytes(self, count: int) -> bytes:
+        """Return unpredictable bytes."""
+        return self._random.bytes(count)
+
+    def new_id(self) -> bytes:
+        """Return the internal id of a document that is going to be inserted into a system table."""
+        return new_internal_id(self._random, self._now_ns)
 
     def scan_table(self, table: TableDefinition, after: bytes = b"") -> Iterator[Document]:
         """Yield the documents of any table in order of creation, from behind the key ``after`` on.

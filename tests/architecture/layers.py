@@ -22,7 +22,8 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.link",),
     ("rtdb.values",),
     # 1: what documents promise, where bytes lie, who is asking
-    ("rtdb.schema", "rtdb.storage", "rtdb.blobstore.store", "rtdb.blobstore.file_store", "rtdb.auth.identity"),
+    ("rtdb.schema", "rtdb.storage", "rtdb.auth.identity"),
+    ("rtdb.blobstore",),
     # the protocol and the app author's API: leaves, see below
     ("rtdb.sync.messages",),
     (
@@ -42,6 +43,7 @@ ROWS: list[tuple[str, ...]] = [
         "rtdb.functions.http_message",
         "rtdb.functions.http_router",
         "rtdb.functions.pagination_validators",
+        "rtdb.functions.storage_context",
     ),
     ("rtdb", "rtdb.client", "rtdb.typing"),
     # 2
@@ -75,7 +77,6 @@ ROWS: list[tuple[str, ...]] = [
         "rtdb.scheduler",
         "rtdb.reactivity",
         "rtdb.auth",
-        "rtdb.blobstore",
     ),
     # 5: the hub's process
     ("rtdb.application",),
@@ -112,6 +113,7 @@ LEAVES: dict[str, str] = {
     "rtdb.functions.http_message": _SCHEMA,
     "rtdb.functions.http_router": _SCHEMA,
     "rtdb.functions.pagination_validators": _SCHEMA,
+    "rtdb.functions.storage_context": _SCHEMA,
     "rtdb": _SCHEMA,
     "rtdb.typing": _SCHEMA,
 }

@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from rtdb.blobstore.addresses import FileAddresses, UploadTokens
 from rtdb.config import Limits
 from rtdb.functions.app_loader import App, load_app
 from rtdb.functions.description import encode_description
@@ -44,7 +45,12 @@ class AppBench:
         self.committer = open_committer(new_config(directory / "data"), clock=self.clock, random=SeededRandom(3))
         self.cursors = CursorCodec(bytes(16), "rtdb")
         built_in = {CLOUD_URL: "http://cloud", SITE_URL: "http://site"}
-        self.services = Services(self.cursors, EnvironmentVariables(bytes(16), built_in, self.limits))
+        self.tokens = UploadTokens(bytes(16), "rtdb")
+        self.services = Services(
+            self.cursors,
+            EnvironmentVariables(bytes(16), built_in, self.limits),
+            FileAddresses("http://files.example", self.tokens),
+        )
         self.cache = SnapshotCache()
         self._calls = 0
         self._pushes = 0

@@ -76,6 +76,7 @@ class RunnerBench:
             deployment=deployment,
             cursor_key=bytes(16),
             environment_key=bytes(16),
+            upload_key=bytes(16),
             cloud_url="http://127.0.0.1:3210",
             site_url="http://127.0.0.1:3210/http",
         )

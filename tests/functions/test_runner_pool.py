@@ -23,7 +23,14 @@ from tests.functions.scripted_runners import ScriptedRunner, ScriptedRunners, ca
 from tests.transaction.workbench import new_config
 
 START = RunnerStart(
-    config=b"", bundle="bundle", deployment="deployment", cursor_key=b"", environment_key=b"", cloud_url="", site_url=""
+    config=b"",
+    bundle="bundle",
+    deployment="deployment",
+    cursor_key=b"",
+    environment_key=b"",
+    upload_key=b"",
+    cloud_url="",
+    site_url="",
 )
 
 

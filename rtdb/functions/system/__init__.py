@@ -5,8 +5,8 @@ functions of one noun and its table ``FUNCTIONS`` of them, or a function that re
 all of them together.
 
 Contents: ``definition`` (what a system function is, and how it reads its arguments), ``deployments`` (the steps of a
-deploy that touch data), ``environment_variables`` (what administrators see and change of them), ``tables`` (their
-numbers).
+deploy that touch data), ``environment_variables`` (what administrators see and change of them), ``files`` (what the
+server does to the documents of files), ``tables`` (their numbers).
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from __future__ import annotations
 from typing import Final
 
 from rtdb.functions.environment_variables import EnvironmentVariables
-from rtdb.functions.system import deployments, environment_variables, tables
+from rtdb.functions.system import deployments, environment_variables, files, tables
 from rtdb.functions.system.definition import SYSTEM_PATH_PREFIX, SystemFunction
 
 __all__ = ["SYSTEM_PATH_PREFIX", "SystemFunction", "system_functions"]
 
-_EVERYWHERE: Final[dict[str, SystemFunction]] = {**deployments.FUNCTIONS, **tables.FUNCTIONS}
+_EVERYWHERE: Final[dict[str, SystemFunction]] = {
+    **deployments.FUNCTIONS,
+    **files.FUNCTIONS,
+    **tables.FUNCTIONS,
+}
 """Those that are the same on every server, by path."""
 
 

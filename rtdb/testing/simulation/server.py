@@ -216,6 +216,7 @@ class SimulatedServer:
             deployment=bundle_hash,
             cursor_key=CURSOR_KEY,
             environment_key=bytes(16),
+            upload_key=bytes(16),
             cloud_url="http://127.0.0.1:3210",
             site_url="http://127.0.0.1:3210/http",
         )

@@ -51,6 +51,50 @@ export declare const api: {
       Id<"approvals">
     >;
   };
+  files: {
+    generateUploadUrl: FunctionReference<
+      "mutation",
+      "public",
+      any,
+      string
+    >;
+    getFileUrl: FunctionReference<
+      "query",
+      "public",
+      {
+        storageId: Id<"_storage">;
+      },
+      string | null
+    >;
+    list: FunctionReference<
+      "query",
+      "public",
+      {
+        organizationId: string;
+      },
+      any
+    >;
+    remove: FunctionReference<
+      "mutation",
+      "public",
+      {
+        fileId: Id<"files">;
+      },
+      null
+    >;
+    saveFile: FunctionReference<
+      "mutation",
+      "public",
+      {
+        fileName: string;
+        fileType: string;
+        organizationId: string;
+        storageId: Id<"_storage">;
+        uploadedBy: string;
+      },
+      Id<"files">
+    >;
+  };
   metrics: {
     dashboardStats: FunctionReference<
       "query",

@@ -1,0 +1,169 @@
+"""What the server does to the documents of files: for uploads and downloads, and for the collector.
+
+::
+
+    find      the file with an address                                      query      a download
+    room      how much is stored, and the epoch                             query      before and during an upload
+    keep      a new file, whose content has been published                  mutation   the end of an upload
+    condemn   which of these blobs may go: nothing refers to them           mutation   ┐ the collector, which removes
+    absolve   those condemned are gone                                      mutation   ┘ the content in between
+
+The *epoch* is the number of times that anything has been condemned or absolved. Who uploads reads it, then publishes
+the content, and `keep` insists that it is still the same and that the content is not condemned: so whatever has been
+removed, it was not that. If it is not the same, the upload publishes again and asks again. No lock, no clock and no
+process that must not die is part of that (docs/design/files.md).
+
+All of them are the server's own steps: no client can take one, not even an administrator.
+"""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from rtdb.functions.stored_files import file_by_uuid
+from rtdb.functions.system.definition import Arguments, SystemFunction, convert_arguments
+from rtdb.storage.system_tables import (
+    BLOB_STATE_ID,
+    BLOB_STATE_TABLE,
+    BLOBS_TABLE,
+    FILE_STORAGE_TABLE,
+    STORAGE_TABLE,
+    blob_document_id,
+)
+from rtdb.transaction.transaction import Transaction
+from rtdb.values.document_id import encode_id
+
+__all__ = ["FUNCTIONS", "absolve", "condemn", "find", "keep", "room"]
+
+
+class _Find(msgspec.Struct):
+    uuid: str
+
+
+class _Room(msgspec.Struct):
+    blob: str = ""
+
+
+class _Keep(msgspec.Struct):
+    blob: str
+    sha256: str
+    """Base64."""
+    size: int
+    contentType: str | None
+    epoch: int
+    bytesMax: int
+    """What all blobs together may have."""
+
+
+class _Condemn(msgspec.Struct):
+    blobs: list[str]
+    before: int
+    """Milliseconds since 1970: what was given up later is left alone."""
+
+
+_convert = partial(convert_arguments, code="InvalidFileStep", what="This step of file storage")
+
+
+class _State:
+    """The one document of `_blob_state`."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        fields = transaction.get_system(BLOB_STATE_TABLE, BLOB_STATE_ID)
+        self._transaction = transaction
+        self.bytes: float = 0.0 if fields is None else fields["bytes"]
+        self.epoch: float = 0.0 if fields is None else fields["epoch"]
+        self.condemned: list[str] = [] if fields is None else fields["condemned"]
+
+    def write(self) -> None:
+        fields = {"bytes": self.bytes, "epoch": self.epoch, "condemned": self.condemned}
+        self._transaction.put_system(BLOB_STATE_TABLE, BLOB_STATE_ID, fields)
+
+
+def find(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return ``{blob, sha256, size, contentType}`` of the file with this UUID, or null."""
+    file = file_by_uuid(transaction, _convert(arguments, _Find).uuid)
+    if file is None:
+        return None
+    return {"blob": file.blob, "sha256": file.sha256, "size": file.size, "contentType": file.content_type}
+
+
+def room(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return ``{bytes, epoch, known}``: the size of all blobs together, the epoch, whether ``blob`` is one of them."""
+    asked = _convert(arguments, _Room)
+    state = _State(transaction)
+    known = bool(asked.blob) and transaction.get_system(BLOBS_TABLE, blob_document_id(asked.blob)) is not None
+    return {"bytes": state.bytes, "epoch": state.epoch, "known": known}
+
+
+def keep(transaction: Transaction, arguments: Arguments) -> Any:
+    """Make a file of published content.
+
+    Return ``{storageId}``; or ``{again: true}`` when the content may be gone by now; or ``{full: true}`` when it is
+    more than ``bytesMax`` allows.
+    """
+    asked = _convert(arguments, _Keep)
+    state = _State(transaction)
+    if asked.epoch != state.epoch or asked.blob in state.condemned:
+        return {"again": True}
+    blob = transaction.get_system(BLOBS_TABLE, blob_document_id(asked.blob))
+    if blob is None:
+        state.bytes += asked.size
+        if state.bytes > asked.bytesMax:
+            return {"full": True}
+        state.write()
+    references = 1.0 if blob is None else blob["references"] + 1
+    fields = {"blob": asked.blob, "size": float(asked.size), "references": references, "unreferencedSince": None}
+    transaction.put_system(BLOBS_TABLE, blob_document_id(asked.blob), fields)
+    internal = transaction.new_id()
+    shown = {"sha256": asked.sha256, "size": float(asked.size), "contentType": asked.contentType}
+    transaction.insert_system(STORAGE_TABLE, internal, shown)
+    address = str(uuid.UUID(bytes=transaction.random_bytes(16), version=4))
+    transaction.insert_system(FILE_STORAGE_TABLE, internal, {"storageId": address, "blob": asked.blob})
+    return {"storageId": encode_id(STORAGE_TABLE, internal)}
+
+
+def condemn(transaction: Transaction, arguments: Arguments) -> Any:
+    """Condemn those of the blobs that no file has, and has had since ``before``; return them.
+
+    Content without a document belongs to an upload that never came to its end, or has yet to. While some are condemned
+    no others are: those are returned, so that after a crash between the two steps a collector goes on with the second.
+    """
+    asked = _convert(arguments, _Condemn)
+    state = _State(transaction)
+    if state.condemned:
+        return state.condemned
+    for name in asked.blobs:
+        blob = transaction.get_system(BLOBS_TABLE, blob_document_id(name))
+        if blob is None:
+            state.condemned.append(name)
+        elif not blob["references"] and blob["unreferencedSince"] <= asked.before:
+            transaction.delete_system(BLOBS_TABLE, blob_document_id(name))
+            state.bytes -= blob["size"]
+            state.condemned.append(name)
+    if state.condemned:
+        state.epoch += 1
+        state.write()
+    return state.condemned
+
+
+def absolve(transaction: Transaction, arguments: Arguments) -> Any:
+    """Note that those condemned are gone."""
+    state = _State(transaction)
+    if state.condemned:
+        state.condemned = []
+        state.epoch += 1
+        state.write()
+    return None
+
+
+FUNCTIONS: Final = {
+    "_system/files:find": SystemFunction("query", find, reserved=True),
+    "_system/files:room": SystemFunction("query", room, reserved=True),
+    "_system/files:keep": SystemFunction("mutation", keep, reserved=True),
+    "_system/files:condemn": SystemFunction("mutation", condemn, reserved=True),
+    "_system/files:absolve": SystemFunction("mutation", absolve, reserved=True),
+}

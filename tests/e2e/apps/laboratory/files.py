@@ -1,0 +1,44 @@
+"""Files without anything around them."""
+
+from rtdb import mutation, query
+
+
+@mutation
+def upload_url(ctx):
+    return ctx.storage.generate_upload_url()
+
+
+@query
+def url(ctx, id):
+    return ctx.storage.get_url(id)
+
+
+@query
+def metadata(ctx, id):
+    return ctx.storage.get_metadata(id)
+
+
+@query
+def document(ctx, id):
+    return ctx.db.system.get(id)
+
+
+@query
+def all(ctx):
+    return ctx.db.system.query("_storage").collect()
+
+
+@mutation
+def delete(ctx, id):
+    ctx.storage.delete(id)
+
+
+@mutation
+def delete_and_fail(ctx, id):
+    ctx.storage.delete(id)
+    raise ValueError("after all, no")
+
+
+@mutation
+def delete_by_hand(ctx, id):
+    ctx.db.delete(id)
