@@ -261,7 +261,10 @@ class Hub:
                 messages = await self._committer_link.receive()
         except LinkClosed:
             code = self._committer.wait()
-            raise HubFailure(f"the committer ended (exit code {code})") from None
+            # Damage that it has come to is not cured by starting again.
+            raise HubFailure(
+                f"the committer ended (exit code {code})", EXIT_CONFIGURATION if code == EXIT_CONFIGURATION else 1
+            ) from None
 
     def _end_committer(self) -> None:
         """Closing the link asks the committer to end; what it was sent is committed or not, never half."""

@@ -25,6 +25,7 @@ import lmdb
 
 from rtdb.config import Limits
 from rtdb.errors import AlreadyRunningError, DataDirectoryError, StorageError, WriteFailedError
+from rtdb.storage.damage import DAMAGE, damage_named
 from rtdb.storage.durable_files import make_directory
 
 __all__ = [
@@ -177,8 +178,10 @@ class Environment:
         except lmdb.Error as error:
             raise self.write_failed("begin", error) from error
 
-    def write_failed(self, what: str, error: lmdb.Error) -> WriteFailedError:
-        """Remember that writing failed and return the error to raise."""
+    def write_failed(self, what: str, error: lmdb.Error) -> Exception:
+        """Remember that writing failed and return the error to raise: damage stays what it is."""
+        if isinstance(error, DAMAGE):
+            return error
         self._failure = f"{what}: {error}"
         return WriteFailedError(
             f"The database could not be written ({self._failure}). Nothing was changed; reads go on."
@@ -228,7 +231,7 @@ def has_database(data_dir: Path) -> bool:
 def open_environment(data_dir: Path, *, readonly: bool, limits: Limits) -> Environment:
     """Open the database of ``data_dir``, creating an empty one unless ``readonly``.
 
-    Raises DataDirectoryError when there is none to read, or when it was written in another format.
+    Raises DataDirectoryError when there is none to read, when it is damaged, or when it was written in another format.
     """
     path = data_dir / "db"
     if readonly and not (path / "data.mdb").exists():
@@ -237,7 +240,8 @@ def open_environment(data_dir: Path, *, readonly: bool, limits: Limits) -> Envir
         path.mkdir(parents=True, exist_ok=True)
     raw = _open_largest_map(path, readonly=readonly, bytes_min=max(_MAP_BYTES_MIN, limits.data_bytes_max // 8))
     try:
-        databases = _open_databases(raw, path, readonly=readonly)
+        with damage_named(data_dir):
+            databases = _open_databases(raw, path, readonly=readonly)
     except BaseException:
         raw.close()
         raise
@@ -272,6 +276,8 @@ def _open_largest_map(path: Path, *, readonly: bool, bytes_min: int) -> Any:
 def _open_databases(raw: Any, path: Path, *, readonly: bool) -> tuple[Any, ...]:
     try:
         databases = tuple(raw.open_db(name, create=not readonly) for name in _DATABASES)
+    except DAMAGE:
+        raise
     except lmdb.Error as error:
         raise DataDirectoryError(f"The database at {path} is incomplete: {error}") from error
     meta = databases[0]

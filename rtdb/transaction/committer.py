@@ -33,6 +33,7 @@ from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.frames import Commit, CommitterReady, CommitterStart, Drain, ExecutionError, ReaderCheck
 from rtdb.link.link import BlockingLink, LinkClosed, Message
 from rtdb.link.supervisor import EXIT_CONFIGURATION
+from rtdb.storage.damage import damage_named
 from rtdb.storage.documents import read_document
 from rtdb.storage.meta import read_deployment
 from rtdb.storage.system_tables import DEPLOYMENTS_TABLE
@@ -142,12 +143,13 @@ def run(link: BlockingLink, loop_type: type[CommitterLoop] = CommitterLoop) -> i
         assert not others, "the hub waits for the database to be open"
         config = decode_config(start.config)
         clock = SystemClock()
-        committer = open_committer(config, clock=clock, random=SystemRandom())
-        with committer.environment:
-            maintenance = Maintenance(committer, limits=config.limits, clock=clock)
-            calm_collector()
-            link.send([_ready(committer)])
-            loop_type(link, committer, maintenance, config.limits).run()
+        with damage_named(config.data_dir):
+            committer = open_committer(config, clock=clock, random=SystemRandom())
+            with committer.environment:
+                maintenance = Maintenance(committer, limits=config.limits, clock=clock)
+                calm_collector()
+                link.send([_ready(committer)])
+                loop_type(link, committer, maintenance, config.limits).run()
     except LinkClosed:
         return 0
     except DataDirectoryError as error:

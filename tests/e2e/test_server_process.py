@@ -10,6 +10,7 @@ import lmdb
 
 from tests.e2e.conftest import MEMBERPULSE
 from tests.e2e.server_process import REPOSITORY, ServerProcess
+from tests.storage.damage import damage_pages
 
 
 def rtdb(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -92,3 +93,16 @@ def _set_format(data_dir: Path, number: int) -> None:
         environment.begin(write=True, db=environment.open_db(b"meta")) as transaction,
     ):
         transaction.put(b"format", number.to_bytes(4, "big"))
+
+
+def test_damaged_pages_end_the_server_at_once_with_one_sentence(tmp_path: Path) -> None:
+    """It was started six times, each with a traceback, before it was given up."""
+    data_dir = tmp_path / "data"
+    with ServerProcess(data_dir, MEMBERPULSE) as server:
+        server.stop()
+    damage_pages(data_dir, b'"name":"')
+    started = rtdb("serve", "--data-dir", str(data_dir), "--port", "0")
+    assert started.returncode == 78
+    assert started.stderr.count(f"The database in {data_dir} is damaged") == 1
+    assert "Restore the directory from a backup" in started.stderr
+    assert "Traceback" not in started.stderr

@@ -19,10 +19,10 @@ from rtdb.storage.local_log import LocalLog
 from rtdb.storage.undo import trim_undo
 from rtdb.testing.database import Database, document_bytes
 from rtdb.values.json_codec import decode_canonical, encode
+from tests.storage.damage import damage_pages
 
 A, B, C = (bytes(15) + bytes([number]) for number in (1, 2, 3))
 LONG_TEXT = "x" * 2000
-PAGE_BYTES = 4096
 
 
 @pytest.fixture
@@ -92,13 +92,8 @@ def test_a_file_with_damaged_pages_is_one_sentence(tmp_path: Path) -> None:
     with Database(tmp_path) as database:
         index = database.index("players", "by_name", ("name",))
         database.write([(index.table, A, {"name": "ann-of-green-gables"})])
-    file = tmp_path / "db" / "data.mdb"
-    content = file.read_bytes()
-    pages = [content[start : start + PAGE_BYTES] for start in range(0, len(content), PAGE_BYTES)]
-    damaged = [b"\xff" * PAGE_BYTES if b"ann-of-green-gables" in page else page for page in pages]
-    assert damaged != pages
-    file.write_bytes(b"".join(damaged))
-    with pytest.raises(DataDirectoryError, match=r"damaged so badly that it cannot be walked"):
+    damage_pages(tmp_path, b"ann-of-green-gables")
+    with pytest.raises(DataDirectoryError, match=r"is damaged: LMDB came to a page that is not what was written"):
         check(tmp_path)
 
 

@@ -33,6 +33,7 @@ from rtdb.storage.local_log import LocalLog
 from rtdb.storage.meta import START
 from rtdb.transaction import committer as committer_process
 from rtdb.transaction.group_commit import open_committer
+from tests.storage.damage import damage_pages
 from tests.transaction.workbench import (
     MESSAGES,
     START_NS,
@@ -298,8 +299,10 @@ class Hub:
         self.link.send([CommitterStart(encode_config(new_config(data_dir, limits)))])
 
     def _run(self, link: BlockingLink) -> None:
-        self.exit_code = committer_process.run(link)
-        link.close()
+        try:
+            self.exit_code = committer_process.run(link)
+        finally:
+            link.close()
 
     def ready(self) -> CommitterReady:
         (message,) = self.link.receive()
@@ -371,6 +374,39 @@ def test_unusable_data_directory_is_explained_on_standard_error(
         hub.link.receive()
     assert hub.end() == EXIT_CONFIGURATION
     assert "newer than this server's" in capsys.readouterr().err
+
+
+def test_damaged_pages_it_starts_from_are_explained_on_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Workbench(tmp_path).close()
+    damage_pages(tmp_path, b'"name":"messages"')
+    hub = Hub(tmp_path)
+    with pytest.raises(LinkClosed):
+        hub.link.receive()
+    assert hub.end() == EXIT_CONFIGURATION
+    assert f"rtdb: The database in {tmp_path} is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reads_first", [False, True], ids=["writing", "reading"])
+def test_damaged_pages_it_comes_to_later_end_it_for_good(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], reads_first: bool
+) -> None:
+    """A group that cannot be written is rejected and the next one tried; on a damaged page no try would succeed."""
+    bench = Workbench(tmp_path)
+    for number in range(1000, 1200):
+        bench.commit(bench.transaction(put(number, text=f"a lasting text {number}" * 20)))
+    begin = bench.seq
+    bench.close()
+    damage_pages(tmp_path, b"a lasting text 1100")
+    hub = Hub(tmp_path)
+    hub.ready()
+    change = delete(1100) if reads_first else put(1100, text="another")
+    hub.link.send([bench.transaction(change, begin=begin)])
+    with pytest.raises(LinkClosed):
+        hub.link.receive()
+    assert hub.end() == EXIT_CONFIGURATION
+    assert "is damaged: LMDB came to a page" in capsys.readouterr().err
 
 
 def test_failing_disk_ends_the_process_with_a_sentence(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import lmdb
 import msgspec
 
 from rtdb.config import Limits
-from rtdb.errors import DataDirectoryError
 from rtdb.storage.check.documents import DocumentsCheck
 from rtdb.storage.check.entries import EntriesCheck
 from rtdb.storage.check.log import LogCheck
 from rtdb.storage.check.registry import RegistryCheck
 from rtdb.storage.check.undo import UndoCheck
 from rtdb.storage.check.walk import Walk
+from rtdb.storage.damage import damage_named
 from rtdb.storage.environment import Environment, ReadTransaction, open_environment
 
 __all__ = ["Report", "check", "check_environment"]
@@ -40,13 +39,8 @@ def check(data_dir: Path) -> Report:
 
     Raises DataDirectoryError when there is none that can be opened, or when LMDB cannot find its way through it.
     """
-    with open_environment(data_dir, readonly=True, limits=Limits()) as environment:
-        try:
-            return check_environment(environment)
-        except lmdb.Error as error:
-            raise DataDirectoryError(
-                f"{data_dir} is damaged so badly that it cannot be walked: {error}. Restore it from a backup."
-            ) from error
+    with open_environment(data_dir, readonly=True, limits=Limits()) as environment, damage_named(data_dir):
+        return check_environment(environment)
 
 
 def check_environment(environment: Environment) -> Report:
