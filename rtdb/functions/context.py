@@ -18,11 +18,12 @@ and identity were read. It does not know transactions: it is given something tha
 from __future__ import annotations
 
 import random
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 import msgspec
 
 from rtdb.clock import Random
+from rtdb.errors import DeveloperError
 from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.environment_context import Environment
 from rtdb.functions.log_lines import LogLines
@@ -50,6 +51,8 @@ Document = dict[str, Any]
 FunctionReference = str | FunctionDefinition
 
 SEED_BYTES = 16
+
+_WRITES = frozenset({"insert", "patch", "replace", "delete"})
 
 
 class Documents(QueryRunner, Protocol):
@@ -90,16 +93,29 @@ class Invocation:
         self.read_identity = False
 
 
+class MissingAttributeError(DeveloperError, AttributeError):
+    """The app's code asked an object of ``ctx`` for what it does not have."""
+
+
 class TableReader:
     """Reads documents: of the app's tables, or of the system's."""
 
     __slots__ = ("_documents", "_pages")
 
     _is_system: ClassVar[bool] = False
+    _why_read_only: ClassVar[str]
 
     def __init__(self, documents: Documents, pages: Paginator) -> None:
         self._documents = documents
         self._pages = pages
+
+    if not TYPE_CHECKING:  # type checkers know by the classes what is there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say why nothing can be written here, where Python would only say that there is no such attribute."""
+            if name in _WRITES:
+                raise MissingAttributeError(self._why_read_only.format(name=name), code="OperationNotPermitted")
+            raise MissingAttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def get(self, id_or_table: str, id: str | Undefined = UNDEFINED) -> Document | None:
         """Return a document, None when there is none: ``get(id)`` or ``get("table", id)``."""
@@ -124,12 +140,21 @@ class SystemReader(TableReader):
     __slots__ = ()
 
     _is_system = True
+    _why_read_only = (
+        "`ctx.db.system.{name}` does not exist: system tables are read-only. They change by `ctx.storage` and "
+        "`ctx.scheduler`."
+    )
 
 
 class DatabaseReader(TableReader):
     """``ctx.db`` of a query."""
 
     __slots__ = ()
+
+    _why_read_only = (
+        "`ctx.db.{name}` does not exist in a query: queries only read. Define the function with @mutation instead of "
+        "@query, or have a mutation do the writing."
+    )
 
     @property
     def system(self) -> SystemReader:

@@ -347,7 +347,14 @@ def test_an_exception_names_type_message_and_the_apps_frames_innermost_first(ben
             "ctx.db.get('x')",
             "Uncaught Error: Invalid argument `id` for `db.get`: Unable to decode ID: Invalid ID length 1",
         ),
-        ("ctx.db.insert('t', {})", "Uncaught AttributeError: 'DatabaseReader' object has no attribute 'insert'"),
+        (
+            "ctx.db.insert('t', {})",
+            "Uncaught Error: `ctx.db.insert` does not exist in a query: queries only read. "
+            "Define the function with @mutation instead of @query, or have a mutation do the writing.",
+        ),
+        ("ctx.db.patch('x', {})", "Uncaught Error: `ctx.db.patch` does not exist in a query"),
+        ("ctx.db.system.delete('x')", "Uncaught Error: `ctx.db.system.delete` does not exist: system tables"),
+        ("ctx.db.put('x')", "Uncaught Error: 'DatabaseReader' object has no attribute 'put'"),
     ],
 )
 def test_whatever_is_raised_becomes_an_error_of_the_call(bench: MakeBench, statement: str, message: str) -> None:
@@ -365,6 +372,11 @@ def test_whatever_is_raised_becomes_an_error_of_the_call(bench: MakeBench, state
     assert error.message.startswith(message)
     assert error.frames.count("\n") <= app.limits.error_frames_max
     assert re.fullmatch(r"(    at f \(m\.py:7\)\n)+", error.frames)
+
+
+def test_what_a_query_cannot_write_with_can_be_asked_for(bench: MakeBench) -> None:
+    app = bench(m="@query\ndef f(ctx): return [hasattr(ctx.db, 'insert'), hasattr(ctx.db, 'get')]")
+    assert app.run("m:f") == [False, True]
 
 
 def test_a_long_message_is_cut(bench: MakeBench) -> None:
