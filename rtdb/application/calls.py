@@ -112,7 +112,7 @@ class Calls:
     def _refusal(self) -> frames.ExecutionError:
         if self.draining and self._count < self._limits.calls_max:
             return frames.ExecutionError(
-                code="ShuttingDown", message="The server is shutting down; try again in a moment.", system=503
+                code="ServerShuttingDown", message="The server is shutting down; try again in a moment.", system=503
             )
         return frames.ExecutionError(
             code="TooManyConcurrentRequests",

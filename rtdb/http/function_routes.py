@@ -18,7 +18,7 @@ import trio
 from rtdb.auth.credentials import Credentials
 from rtdb.auth.identity import SYSTEM_PREFIX, Identity
 from rtdb.config import Config
-from rtdb.errors import BadRequestError, ForbiddenError, InternalError, RtdbError
+from rtdb.errors import BadRequestError, ForbiddenError, RtdbError
 from rtdb.http.error_response import HttpResponse, HttpStream, json_response, system_error_response
 from rtdb.http.facade import Facade
 from rtdb.http.request import HttpRequest, decode_body, read_body
@@ -163,9 +163,14 @@ class FunctionRoutes:
         try:
             at_ts = decode_timestamp(body.ts)
         except ProtocolError as error:
-            raise InternalError(f"not a timestamp: {body.ts[:40]!r}") from error
+            raise BadRequestError(
+                f"`ts` is not a timestamp: {body.ts[:40]!r}. Send one that /api/query_ts has returned.",
+                code="BadTimestamp",
+            ) from error
         if at_ts > self._facade.latest_ts():
-            raise InternalError("a timestamp in the future")
+            raise BadRequestError(
+                "`ts` is a timestamp in the future. Send one that /api/query_ts has returned.", code="BadTimestamp"
+            )
         return await self._run(request, "query", body.path, body.args, identity, write, at_ts=at_ts)
 
     async def query_batch(self, request: HttpRequest) -> HttpResponse:

@@ -415,7 +415,7 @@ async def test_a_drain_finishes_what_is_under_way_and_takes_nothing_new(autojump
         bench.request()
         (answer,) = bench.answers()
         assert answer.error is not None
-        assert (answer.error.code, answer.error.system) == ("ShuttingDown", 503)
+        assert (answer.error.code, answer.error.system) == ("ServerShuttingDown", 503)
         with trio.move_on_after(5) as waiting:
             await bench.application.wait_idle()
         assert waiting.cancelled_caught

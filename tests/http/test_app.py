@@ -236,8 +236,8 @@ async def test_a_query_at_a_timestamp_reads_there() -> None:
         assert hub.calls[0].at_ts == FIRST_TS
         for impossible in ("AAAA", "?", encode_timestamp(FIRST_TS + 1)):
             response = await client.post("/api/query_at_ts", json={**CALL, "ts": impossible})
-            assert response.status_code == 500
-            assert response.json()["code"] == "InternalServerError"
+            assert response.status_code == 400
+            assert response.json()["code"] == "BadTimestamp"
 
 
 async def test_a_batch_reads_at_one_timestamp_and_answers_in_order() -> None:
