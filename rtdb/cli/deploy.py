@@ -19,6 +19,7 @@ from rtdb.errors import BadRequestError, ConfigurationError
 from rtdb.functions.bundle import read_bundle
 
 __all__ = [
+    "AdminKeyFileOption",
     "AdminKeyOption",
     "CodegenOption",
     "EnvFileOption",
@@ -42,6 +43,10 @@ AdminKeyOption = Annotated[
 CodegenOption = Annotated[
     bool, typer.Option("--codegen/--no-codegen", help="Whether to bring the app's types up to date first.")
 ]
+AdminKeyFileOption = Annotated[
+    Path | None,
+    typer.Option(help="Read that key from a file.", metavar="FILE", exists=True, dir_okay=False),
+]
 EnvFileOption = Annotated[
     Path | None,
     typer.Option(help="Take both from this file, instead of .env.local and the environment.", metavar="FILE"),
@@ -52,6 +57,7 @@ def deploy(
     functions: FunctionsOption = Path("functions"),
     url: UrlOption = None,
     admin_key: AdminKeyOption = None,
+    admin_key_file: AdminKeyFileOption = None,
     env_file: EnvFileOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
     types: CodegenOption = True,
@@ -61,7 +67,7 @@ def deploy(
     Its clients stay connected: their queries run again on the new code. If anything is wrong, with the code or with the
     documents that are there, the app that is running goes on as it is.
     """
-    target = target_of(url, admin_key, env_file)
+    target = target_of(url, admin_key, env_file, admin_key_file)
     try:
         unchanged = deploy_directory(functions, target, dry_run=dry_run, types=types and not dry_run)
     except DeployError as error:
@@ -102,9 +108,13 @@ def _generate(functions: Path) -> str | None:
     return None
 
 
-def target_of(url: str | None, admin_key: str | None, env_file: Path | None) -> Target:
+def target_of(
+    url: str | None, admin_key: str | None, env_file: Path | None, admin_key_file: Path | None = None
+) -> Target:
     """Return the server the options and the environment name, or end the command."""
     try:
-        return find_target(os.environ, Path.cwd(), url=url, admin_key=admin_key, env_file=env_file)
+        return find_target(
+            os.environ, Path.cwd(), url=url, admin_key=admin_key, admin_key_file=admin_key_file, env_file=env_file
+        )
     except ConfigurationError as error:
         fail(error, EXIT_CONFIGURATION)

@@ -9,7 +9,15 @@ from typing import Annotated, Final, NamedTuple
 import typer
 from rich.text import Text
 
-from rtdb.cli.deploy import AdminKeyOption, EnvFileOption, FunctionsOption, UrlOption, deploy_directory, target_of
+from rtdb.cli.deploy import (
+    AdminKeyFileOption,
+    AdminKeyOption,
+    EnvFileOption,
+    FunctionsOption,
+    UrlOption,
+    deploy_directory,
+    target_of,
+)
 from rtdb.cli.deploy_client import DeployError, Unreachable
 from rtdb.cli.deploy_view import show_error
 from rtdb.cli.output import EXIT_FAILURE, messages
@@ -30,6 +38,7 @@ def dev(
     functions: FunctionsOption = Path("functions"),
     url: UrlOption = None,
     admin_key: AdminKeyOption = None,
+    admin_key_file: AdminKeyFileOption = None,
     env_file: EnvFileOption = None,
     once: Annotated[bool, typer.Option("--once", help="Deploy once and end, with 1 if it failed.")] = False,
 ) -> None:
@@ -38,7 +47,7 @@ def dev(
     An error is shown with its file and line, and what was deployed last goes on running until it is mended. A server
     that does not answer is waited for. Ctrl-C ends it.
     """
-    target = target_of(url, admin_key, env_file)
+    target = target_of(url, admin_key, env_file, admin_key_file)
     try:
         attempt = _attempt(functions, target, None)
         if once:

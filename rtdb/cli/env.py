@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from rtdb.cli.admin_client import AdminClient, AdminError
-from rtdb.cli.deploy import AdminKeyOption, EnvFileOption, UrlOption, target_of
+from rtdb.cli.deploy import AdminKeyFileOption, AdminKeyOption, EnvFileOption, UrlOption, target_of
 from rtdb.cli.env_file import format_variable, parse_env_file
 from rtdb.cli.output import fail, messages, results
 from rtdb.cli.target import is_managed
@@ -32,10 +32,11 @@ def list_variables(
     names_only: Annotated[bool, typer.Option("--names-only", help="Print no values.")] = False,
     url: UrlOption = None,
     admin_key: AdminKeyOption = None,
+    admin_key_file: AdminKeyFileOption = None,
     env_file: EnvFileOption = None,
 ) -> None:
     """Print all variables that were set, one NAME=value a line, as `set --from-file` reads them."""
-    with _server(url, admin_key, env_file) as server:
+    with _server(url, admin_key, env_file, admin_key_file) as server:
         variables = _variables(server)
     if not variables:
         messages.print("No environment variables are set.")
@@ -45,10 +46,14 @@ def list_variables(
 
 @env.command("get")
 def get_variable(
-    name: NameArgument, url: UrlOption = None, admin_key: AdminKeyOption = None, env_file: EnvFileOption = None
+    name: NameArgument,
+    url: UrlOption = None,
+    admin_key: AdminKeyOption = None,
+    admin_key_file: AdminKeyFileOption = None,
+    env_file: EnvFileOption = None,
 ) -> None:
     """Print the value of one variable, and end with 1 if it is not set."""
-    with _server(url, admin_key, env_file) as server:
+    with _server(url, admin_key, env_file, admin_key_file) as server:
         variable = server.query("_system/cli/queryEnvironmentVariables:get", {"name": name})
     if variable is None:
         fail(f"the environment variable {name} is not set; `rtdb env list --names-only` prints those that are")
@@ -82,6 +87,7 @@ def set_variables(
     ] = False,
     url: UrlOption = None,
     admin_key: AdminKeyOption = None,
+    admin_key_file: AdminKeyFileOption = None,
     env_file: EnvFileOption = None,
 ) -> None:
     """Set a variable, or many: `rtdb env set --from-file .env.production`, `rtdb env set < .env.production`.
@@ -91,11 +97,11 @@ def set_variables(
     """
     if name is None:
         text, source = _read_many(from_file)
-        with _server(url, admin_key, env_file) as server:
+        with _server(url, admin_key, env_file, admin_key_file) as server:
             _set_many(server, text, source, force=force)
         return
     name, value = _assignment(name, value, from_file)
-    with _server(url, admin_key, env_file) as server:
+    with _server(url, admin_key, env_file, admin_key_file) as server:
         server.post("/api/update_environment_variables", {"changes": [{"name": name, "value": value}]})
     _done(f"{name} is set")
 
@@ -105,10 +111,11 @@ def unset_variables(
     names: Annotated[list[str], typer.Argument(help="Their names.", metavar="NAME...")],
     url: UrlOption = None,
     admin_key: AdminKeyOption = None,
+    admin_key_file: AdminKeyFileOption = None,
     env_file: EnvFileOption = None,
 ) -> None:
     """Unset variables; those that are not set are left so."""
-    with _server(url, admin_key, env_file) as server:
+    with _server(url, admin_key, env_file, admin_key_file) as server:
         changes = [{"name": name, "value": None} for name in names]
         server.post("/api/update_environment_variables", {"changes": changes})
     _done(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not set any more")
@@ -118,10 +125,12 @@ def unset_variables(
 
 
 @contextmanager
-def _server(url: str | None, admin_key: str | None, env_file: Path | None) -> Iterator[AdminClient]:
+def _server(
+    url: str | None, admin_key: str | None, env_file: Path | None, admin_key_file: Path | None
+) -> Iterator[AdminClient]:
     """Connect to the server that is meant; whatever fails ends the command."""
     try:
-        with AdminClient(target_of(url, admin_key, env_file)) as server:
+        with AdminClient(target_of(url, admin_key, env_file, admin_key_file)) as server:
             server.require_name()
             yield server
     except AdminError as error:

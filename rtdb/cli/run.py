@@ -10,6 +10,8 @@ import httpx
 import typer
 
 from rtdb.cli.output import fail, messages, results
+from rtdb.cli.target import key_from, require_key
+from rtdb.errors import ConfigurationError
 
 __all__ = ["run"]
 
@@ -58,13 +60,10 @@ def run(
 
 def _key(given: str | None, file: Path | None) -> str | None:
     try:
-        key = given if file is None else file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"{file} holds no admin key ({error}); the server's is the file admin.key in its data directory")
-    if key is not None and not (key.isascii() and key.isprintable()):
-        # What is wrong with it may well be a secret that was pasted badly, so it is not repeated.
-        fail("the admin key has characters that no key has; copy it whole, as `rtdb admin-key` printed it")
-    return key
+        key = key_from(given, file)
+        return None if key is None else require_key(key)
+    except ConfigurationError as error:
+        fail(error)
 
 
 def _parse_arguments(text: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Final
 from rtdb.cli.env_file import read_env_file
 from rtdb.errors import ConfigurationError
 
-__all__ = ["Target", "find_target", "is_managed"]
+__all__ = ["Target", "find_target", "is_managed", "key_from", "require_key"]
 
 URL_VARIABLES: Final = ("CONVEX_SELF_HOSTED_URL", "CONVEX_URL", "NEXT_PUBLIC_CONVEX_URL", "RTDB_URL")
 KEY_VARIABLES: Final = ("CONVEX_SELF_HOSTED_ADMIN_KEY", "CONVEX_DEPLOY_KEY", "RTDB_ADMIN_KEY")
@@ -56,11 +56,12 @@ def find_target(
     *,
     url: str | None = None,
     admin_key: str | None = None,
+    admin_key_file: Path | None = None,
     env_file: Path | None = None,
 ) -> Target:
     """Return the server that is meant. Raises ``ConfigurationError`` when no key is given or something is wrong.
 
-    ``env_file`` is then the only file that is read, and nothing of the environment.
+    ``env_file`` is then the only file of variables that is read, and nothing of the environment.
     """
     variables: dict[str, str] = {}
     if env_file is not None:
@@ -74,16 +75,38 @@ def find_target(
     found_url = url or _first(variables, URL_VARIABLES) or DEFAULT_URL
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", found_url):
         raise ConfigurationError(f"{found_url!r} is not the address of a server; write it as {DEFAULT_URL}")
-    key = admin_key or _first(variables, KEY_VARIABLES)
+    key = key_from(admin_key, admin_key_file) or _first(variables, KEY_VARIABLES)
     if key is None:
         raise ConfigurationError(
             "there is no key to the server: put CONVEX_SELF_HOSTED_ADMIN_KEY or CONVEX_DEPLOY_KEY into .env.local, or "
-            "give --admin-key (the server writes one to admin.key in its data directory)"
+            "give --admin-key-file (the server writes one to admin.key in its data directory)"
         )
     deployment = variables.get("CONVEX_DEPLOYMENT")
     # `dev:name # team: …` is what Convex writes; the kind and the comment say nothing here.
     name = None if not deployment or url is not None else deployment.split("#")[0].strip().rpartition(":")[2]
-    return Target(found_url.rstrip("/"), key.strip(), name)
+    return Target(found_url.rstrip("/"), require_key(key.strip()), name)
+
+
+def key_from(given: str | None, file: Path | None) -> str | None:
+    """Return the key of the options ``--admin-key`` and ``--admin-key-file``. Raises ``ConfigurationError``."""
+    if file is None:
+        return given
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{file} holds no admin key ({error}); the server's is the file admin.key in its data directory"
+        ) from error
+
+
+def require_key(key: str) -> str:
+    """Return what may be a key. Raises ``ConfigurationError`` for what cannot be one."""
+    if not (key.isascii() and key.isprintable()):
+        # What is wrong with it may well be a secret that was pasted badly, so it is not repeated.
+        raise ConfigurationError(
+            "the admin key has characters that no key has; copy it whole, as `rtdb admin-key` printed it"
+        )
+    return key
 
 
 def _first(variables: Mapping[str, str], names: tuple[str, ...]) -> str | None:

@@ -69,6 +69,22 @@ def test_options_win_over_the_environment_and_that_over_files(tmp_path: Path) ->
     assert found(tmp_path, environment, url="http://option:1", admin_key=KEY) == ("http://option:1", KEY, None)
 
 
+def test_a_key_may_be_read_from_a_file_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "admin.key"
+    file.write_text(f"{KEY}\n")
+    target = find_target({"RTDB_ADMIN_KEY": "shell|00"}, tmp_path, admin_key_file=file)
+    assert target.admin_key == KEY
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match=r"admin\.key holds no admin key"):
+        find_target({}, tmp_path, admin_key_file=file)
+
+
+def test_what_cannot_be_a_key_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="characters that no key has") as refused:
+        find_target({"RTDB_ADMIN_KEY": "rtdb|geheim\u00fc"}, tmp_path)
+    assert "geheim" not in str(refused.value)
+
+
 def test_a_named_file_is_the_only_one_that_is_read(tmp_path: Path) -> None:
     (tmp_path / ".env.local").write_text("CONVEX_URL=http://local:1\n")
     file = tmp_path / "production.env"

@@ -120,6 +120,11 @@ def test_what_stops_a_deploy_is_said_with_file_and_line_and_without_the_key(
     assert "names the deployment 'other', and the server" in other.stderr
     wrong = rtdb(project, "deploy", "--url", server.url, "--admin-key", server.admin_key[:-4] + "0000")
     assert "refused the deploy (401)" in wrong.stderr
+    key_file = str(server.data_dir / "admin.key")
+    (project / ".env.local").unlink()
+    for command_name in (["deploy"], ["dev", "--once"]):
+        by_file = rtdb(project, *command_name, "--url", server.url, "--admin-key-file", key_file)
+        assert "app.py cannot be imported" in by_file.stderr
     for result in (refused, elsewhere, other, wrong):
         assert result.returncode == 1
         assert server.admin_key.split("|")[1][:16] not in result.stdout + result.stderr
