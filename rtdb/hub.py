@@ -53,6 +53,8 @@ __all__ = ["Hub", "main"]
 START_SECONDS_MAX = 60.0
 TICK_SECONDS = 0.25
 GATEWAY_RESTART_SECONDS = 0.2
+ACTIONS_SHARE = 0.8
+"""Of the time for a drain: how much of it actions have to end by themselves."""
 
 _log = structlog.get_logger("rtdb.hub")
 
@@ -382,8 +384,13 @@ class Hub:
         What nobody waits for any more is finished too: a client that was cut off sends it again, and need not.
         """
         _log.info("draining")
-        with trio.move_on_after(self._config.limits.drain_seconds_max):
+        seconds_max = self._config.limits.drain_seconds_max
+        with trio.move_on_after(seconds_max):
             self._application.drain()
+            with trio.move_on_after(seconds_max * ACTIONS_SHARE):
+                await self._application.wait_idle()
+            # While there still is time to tell who waits for them.
+            self._action_pool.interrupt("the server is shutting down")
             await self._all_ended.wait()
             await self._application.wait_idle()
 

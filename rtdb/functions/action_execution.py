@@ -16,10 +16,10 @@ class ActionExecution:
     """One action from being submitted to its end. Its owner subclasses the callbacks; exactly one is called, once.
 
     The rest is the pool's: ``waiting_since`` is the time from which it has waited for a runner, ``begun_at`` that of
-    being sent to one, and ``cancelled_at`` that of being told to stop, None before.
+    being sent to one, and ``cancelled_at`` that of being told to stop, ``cancelled_because`` of this; None before.
     """
 
-    __slots__ = ("begun_at", "call", "cancelled_at", "seconds_max", "waiting_since")
+    __slots__ = ("begun_at", "call", "cancelled_at", "cancelled_because", "seconds_max", "waiting_since")
 
     def __init__(self, call: frames.ActionCall, seconds_max: float) -> None:
         self.call = call
@@ -27,6 +27,7 @@ class ActionExecution:
         self.waiting_since = 0.0
         self.begun_at = 0.0
         self.cancelled_at: float | None = None
+        self.cancelled_because: frames.ExecutionError | None = None
 
     def finished(self, outcome: frames.ActionOutcome) -> None:
         """The action has ended; its outcome may be an error of its own."""
@@ -37,13 +38,13 @@ class ActionExecution:
         raise NotImplementedError
 
 
-def interrupted_error(how: str) -> frames.ExecutionError:
-    """What an action is told whose process ended with it, through no fault of its own that is known."""
+def interrupted_error(why: str) -> frames.ExecutionError:
+    """What an action is told that could not go on, through no fault of its own that is known."""
     return frames.ExecutionError(
         code="ActionInterrupted",
         message=(
-            f"Transient error while executing action: the process it ran in {how}. What it had done by then stays "
-            "done, and it is not run again."
+            f"Transient error while executing action: {why}. What it had done by then stays done, and it is not run "
+            "again."
         ),
     )
 

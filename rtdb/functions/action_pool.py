@@ -98,6 +98,18 @@ class ActionPool:
         self._waiting.append(execution)
         self._dispatch_waiting(now)
 
+    def interrupt(self, why: str) -> None:
+        """Have every action end now, and say why."""
+        error = interrupted_error(why)
+        now = trio.current_time()
+        for runner in self._fleet.processes:
+            for call, execution in runner.running.items():
+                if execution.cancelled_at is None:
+                    self._cancel(runner, call, execution, error, now)
+        while self._waiting:
+            self._waiting.popleft().failed(error)
+        self.flush()
+
     def flush(self) -> None:
         """Send what has been dispatched and answered."""
         self._fleet.flush()
@@ -184,7 +196,9 @@ class ActionPool:
     def _retire(self, runner: PooledActionRunner) -> None:
         """Let it finish what it has; it ends with the last of that."""
         if runner.retiring_since is None:
-            self._fleet.drain(runner, trio.current_time())
+            now = trio.current_time()
+            self._fleet.drain(runner, now)
+            self._fill(now)
 
     def received(self, runner: PooledActionRunner, messages: Sequence[Message]) -> None:
         """Take in what an action runner has said."""
@@ -238,7 +252,8 @@ class ActionPool:
             elif call > begun and execution.cancelled_at is None:
                 not_begun.append(execution)
             else:
-                execution.failed(interrupted_error(f"was stopped ({how})" if runner.killed else f"ended ({how})"))
+                verb = "was stopped" if runner.killed else "ended"
+                execution.failed(interrupted_error(f"the process it ran in {verb} ({how})"))
         runner.running.clear()
         for execution in reversed(not_begun):
             self._waiting.appendleft(execution)
@@ -284,12 +299,23 @@ class ActionPool:
         for call, execution in runner.running.items():
             if execution.cancelled_at is None:
                 if now - execution.begun_at > execution.seconds_max:
-                    execution.cancelled_at = now
-                    runner.link.queue(frames.ActionCancel(call, timed_out_error(execution.seconds_max)))
+                    self._cancel(runner, call, execution, timed_out_error(execution.seconds_max), now)
             elif now - execution.cancelled_at > self._limits.action_cancel_seconds_max:
+                assert execution.cancelled_because is not None
                 _log.error("an action did not end when it was cancelled", function=execution.call.path)
-                runner.kill_because(call, timed_out_error(execution.seconds_max))
+                runner.kill_because(call, execution.cancelled_because)
                 return
+
+    def _cancel(
+        self,
+        runner: PooledActionRunner,
+        call: int,
+        execution: ActionExecution,
+        because: frames.ExecutionError,
+        now: float,
+    ) -> None:
+        execution.cancelled_at, execution.cancelled_because = now, because
+        runner.link.queue(frames.ActionCancel(call, because))
 
     def _limit_retiring(self) -> None:
         """Bound what deploys leave behind: code of long ago, with actions that are still running."""

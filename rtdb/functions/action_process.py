@@ -26,12 +26,12 @@ import trio
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Limits, decode_config
 from rtdb.errors import RtdbError
-from rtdb.functions.action_runner import ActionRunner
+from rtdb.functions.action_runner import ActionRunner, running_call
 from rtdb.functions.app_loader import AppLoadError, load_app
 from rtdb.functions.description import encode_description
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.pulse import Pulse, open_pulse
-from rtdb.functions.running_action import running_call, running_prints
+from rtdb.functions.running_action import running_prints
 from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket, limit_memory
 from rtdb.link.link import Link, LinkClosed, SocketLink

@@ -13,6 +13,7 @@ It opens no database. What it must know of tables, to check ids in arguments and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import msgspec
 import trio
@@ -28,9 +29,12 @@ from rtdb.link import frames
 from rtdb.link.call_table import CallTable
 from rtdb.link.link import Link, Message
 
-__all__ = ["ActionRunner"]
+__all__ = ["ActionRunner", "running_call"]
 
 BEAT_SECONDS = 0.1
+
+running_call: ContextVar[int] = ContextVar("running_call", default=0)
+"""The call that a task works for, 0 for none."""
 
 
 class ActionRunner:
@@ -75,7 +79,10 @@ class ActionRunner:
             case frames.ActionCall():
                 self._pulse.begun = message.call
                 action = self._running[message.call] = RunningAction(self._environment, message)
+                # Known from its first step on.
+                token = running_call.set(message.call)
                 nursery.start_soon(self._run_action, message.call, action)
+                running_call.reset(token)
             case frames.ActionCancel():
                 action_or_none = self._running.get(message.call)
                 if action_or_none is not None:

@@ -56,12 +56,9 @@ from rtdb.values.value import Value
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["ActionEnvironment", "RunningAction", "running_call", "running_prints"]
+__all__ = ["ActionEnvironment", "RunningAction", "running_prints"]
 
 GENERIC_MESSAGE = "Your request couldn't be completed. Try again later."
-
-running_call: ContextVar[int] = ContextVar("running_call", default=0)
-"""The call that a task works for, 0 for none."""
 
 running_prints: ContextVar[PrintCapture | None] = ContextVar("running_prints", default=None)
 """Where a task's prints go."""
@@ -130,7 +127,6 @@ class RunningAction:
     async def run(self) -> ActionOutcome:
         """Run it to its end; raises nothing but the cancellation of the process."""
         environment = self._environment
-        running_call.set(self._call.call)
         prints = PrintCapture(self._log_lines)
         running_prints.set(prints)
         started = environment.stopwatch()

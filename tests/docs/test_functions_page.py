@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from rtdb.values.document_id import decode_id
+from tests.functions.action_bench import running_actions
 from tests.functions.app_bench import AppBench
 
 PAGE = Path(__file__).parents[2] / "docs" / "functions.md"
@@ -15,7 +18,7 @@ BLOCK = re.compile(r"^```python\n# (\w+)\.py\n(.*?)^```", re.MULTILINE | re.DOTA
 
 def test_the_apps_functions_do_what_the_page_says(tmp_path: Path) -> None:
     modules = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
-    assert modules.keys() == {"schema", "rooms", "messages"}
+    assert modules.keys() == {"schema", "rooms", "messages", "welcome"}
     app = AppBench(tmp_path, **modules)
     app.push()
     room = app.run("rooms:open", {"name": "hall"})
@@ -35,3 +38,20 @@ def test_the_apps_functions_do_what_the_page_says(tmp_path: Path) -> None:
     assert second["isDone"]
     assert decode_id(room).table != decode_id(popular[0]["_id"]).table
     app.close()
+
+
+async def test_the_action_greets_everybody(tmp_path: Path) -> None:
+    modules = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        name = request.url.params["name"]
+        return httpx.Response(404 if name == "nobody" else 200, json={"greeting": f"hello {name}"})
+
+    async with running_actions(tmp_path, transport=httpx.MockTransport(answer), **modules) as bench:
+        room = bench.app.run("rooms:open", {"name": "hall"})
+        assert await bench.act("welcome:greet_all", {"room": "hall", "names": ["ada", "bob"]}) == 2
+        options = {"numItems": 9, "cursor": None}
+        page = bench.app.run("messages:page", {"room": room, "paginationOpts": options})["page"]
+        assert sorted(message["body"] for message in page) == ["hello ada", "hello bob"]
+        error = await bench.error("welcome:greet_all", {"room": "hall", "names": ["nobody"]})
+        assert error.data == b'{"code":"NO_GREETING","status":404.0}'

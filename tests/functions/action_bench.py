@@ -1,0 +1,155 @@
+"""Actions of an app in an action runner of this process; what they call runs over a real committer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import trio
+
+from rtdb.config import Limits
+from rtdb.functions.action_runner import ActionRunner
+from rtdb.functions.app_loader import load_app
+from rtdb.functions.fetch import Fetcher
+from rtdb.functions.pulse import SIZE, Pulse
+from rtdb.link.frames import (
+    ActionCall,
+    ActionCancel,
+    ActionOutcome,
+    Answer,
+    CallRequest,
+    Drain,
+    ExecutionError,
+)
+from rtdb.link.link import MemoryLink, open_memory_link_pair
+from rtdb.values.json_codec import decode, encode
+from tests.functions.app_bench import AppBench
+from tests.transaction.workbench import SeededRandom
+
+__all__ = ["ActionBench", "running_actions"]
+
+
+class ActionBench:
+    """The hub's side of an action runner. ``requests`` are the calls its actions have made."""
+
+    def __init__(self, directory: Path, limits: Limits, transport: httpx.MockTransport | None, **modules: str) -> None:
+        self.app = AppBench(directory, limits, **modules)
+        self.app.push()
+        self.link, theirs = open_memory_link_pair()
+        self.theirs: MemoryLink = theirs
+        self.pulse = Pulse(bytearray(SIZE))
+        self.runner = ActionRunner(
+            # Not the one of the committer's side: each asks its own surroundings for tables.
+            load_app(directory / "app", limits),
+            limits,
+            theirs,
+            self.pulse,
+            clock=self.app.clock,
+            random=SeededRandom(5),
+            fetcher=Fetcher(limits, transport),
+        )
+        self.requests: list[CallRequest] = []
+        self.held: list[CallRequest] = []
+        self.holding = False
+        """While set, calls of actions are not answered."""
+        self._outcomes: dict[int, ActionOutcome] = {}
+        self._changed = trio.Event()
+        self._calls = 0
+
+    async def run(self) -> None:
+        """Be the hub until the runner ends."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._serve)
+            await self.runner.run([])
+            nursery.cancel_scope.cancel()
+
+    async def _serve(self) -> None:
+        while True:
+            for message in await self.link.receive():
+                if isinstance(message, CallRequest):
+                    self.requests.append(message)
+                    self.held.append(message)
+                elif isinstance(message, ActionOutcome):
+                    self._outcomes[message.call] = message
+            if not self.holding:
+                self.release()
+            self._changed.set()
+            self._changed = trio.Event()
+
+    def release(self) -> None:
+        """Run what the actions have asked for."""
+        held, self.held = self.held, []
+        for request in held:
+            self.link.send_nowait(self._answer(request))
+
+    def _answer(self, request: CallRequest) -> Answer:
+        outcome = self.app.execute(
+            request.path,
+            kind=request.kind,
+            raw_args=request.args,
+            identity=request.identity,
+            internal=request.internal,
+        )
+        if outcome.writes:
+            self.app.commit(outcome)
+        return Answer(request.call, outcome.result, outcome.error, outcome.log_lines, outcome.ts)
+
+    def start(self, path: str, args: Any = None, *, internal: bool = False, identity: bytes | None = None) -> int:
+        """Begin an action."""
+        self._calls += 1
+        data = encode({} if args is None else args)
+        self.link.send_nowait(ActionCall(self._calls, path, data, identity, internal))
+        return self._calls
+
+    def cancel(self, call: int, error: ExecutionError) -> None:
+        self.link.send_nowait(ActionCancel(call, error))
+
+    def drain(self) -> None:
+        self.link.send_nowait(Drain())
+
+    async def outcome(self, call: int) -> ActionOutcome:
+        with trio.fail_after(60):
+            while call not in self._outcomes:
+                await self._changed.wait()
+        return self._outcomes[call]
+
+    async def wait_requests(self, count: int) -> None:
+        """Wait until the actions have made so many calls."""
+        with trio.fail_after(60):
+            while len(self.requests) < count:
+                await self._changed.wait()
+
+    async def act(self, path: str, args: Any = None, **options: Any) -> Any:
+        """Run an action that must succeed; return its decoded result."""
+        outcome = await self.outcome(self.start(path, args, **options))
+        assert outcome.error is None, outcome.error
+        assert outcome.result is not None
+        return decode(outcome.result)
+
+    async def error(self, path: str, args: Any = None, **options: Any) -> ExecutionError:
+        """Run an action that must fail; return its error."""
+        outcome = await self.outcome(self.start(path, args, **options))
+        assert outcome.result is None
+        assert outcome.error is not None
+        return outcome.error
+
+
+@asynccontextmanager
+async def running_actions(
+    directory: Path,
+    limits: Limits | None = None,
+    transport: httpx.MockTransport | None = None,
+    **modules: str,
+) -> AsyncIterator[ActionBench]:
+    """Run the actions of an app from source text."""
+    bench = ActionBench(directory, limits or Limits(), transport, **modules)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bench.run)
+            yield bench
+            nursery.cancel_scope.cancel()
+    finally:
+        bench.app.close()

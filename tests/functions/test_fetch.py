@@ -1,0 +1,120 @@
+"""``ctx.fetch``: requests with bounds, against a server that is a function."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import trio
+from trio.testing import MockClock
+
+from rtdb.config import Limits
+from rtdb.errors import DeveloperError
+from rtdb.functions.fetch import Fetcher
+
+
+@pytest.fixture
+def autojump_clock() -> MockClock:
+    return MockClock(autojump_threshold=0)
+
+
+def fetcher(handler: httpx.MockTransport | None = None, **limits: int | float) -> Fetcher:
+    return Fetcher(Limits(**limits), handler)  # type: ignore[arg-type]  # each test names limits of the right type
+
+
+def echo(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(
+        200,
+        json={
+            "method": request.method,
+            "url": str(request.url),
+            "body": request.content.decode(),
+            "x": request.headers.get("x"),
+            "cookie": request.headers.get("cookie"),
+        },
+        headers={"Set-Cookie": "session=of-somebody-else; Path=/"},
+    )
+
+
+async def test_a_request_is_made_as_httpx_makes_it() -> None:
+    fetch = fetcher(httpx.MockTransport(echo))
+    response = await fetch.fetch(
+        "http://example.test/a",
+        {"method": "POST", "params": {"q": "1"}, "json": {"n": 1}, "headers": {"x": "y"}},
+    )
+    assert response.status_code == 200
+    assert response.json() == {
+        "method": "POST",
+        "url": "http://example.test/a?q=1",
+        "body": '{"n":1}',
+        "x": "y",
+        "cookie": None,
+    }
+
+
+async def test_cookies_of_one_response_are_not_sent_with_the_next_request() -> None:
+    fetch = fetcher(httpx.MockTransport(echo))
+    await fetch.fetch("http://example.test/", {})
+    assert (await fetch.fetch("http://example.test/", {})).json()["cookie"] is None
+
+
+async def test_a_compressed_body_is_decoded_once() -> None:
+    packed = gzip.compress(b"text " * 100)
+    answer = httpx.Response(200, content=packed, headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"})
+    response = await fetcher(httpx.MockTransport(lambda request: answer)).fetch("http://example.test/", {})
+    assert response.text == "text " * 100
+    assert response.headers["content-type"] == "text/plain"
+    assert response.headers["content-length"] == "500"
+
+
+async def test_a_small_body_that_decodes_to_a_large_one_is_refused() -> None:
+    bomb = httpx.Response(200, content=gzip.compress(bytes(1 << 22)), headers={"Content-Encoding": "gzip"})
+    fetch = fetcher(httpx.MockTransport(lambda request: bomb), fetch_bytes_max=1 << 20)
+    with pytest.raises(DeveloperError, match=r"GET http://example.test/ answered with more than 1 MiB") as caught:
+        await fetch.fetch("http://user:pass@example.test/?token=secret", {})
+    assert caught.value.code == "FetchResponseTooLarge"
+    assert "secret" not in caught.value.message
+    assert "pass" not in caught.value.message
+
+
+class _Trickle(httpx.AsyncByteStream):
+    """A body that never ends and never stands still."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await trio.sleep(1)
+            yield b"."
+
+
+@pytest.mark.parametrize(("options", "seconds"), [({}, 120), ({"timeout": 7}, 7)])
+async def test_a_response_has_to_be_complete_in_time(
+    autojump_clock: MockClock, options: dict[str, int], seconds: int
+) -> None:
+    fetch = fetcher(httpx.MockTransport(lambda request: httpx.Response(200, stream=_Trickle())))
+    started = trio.current_time()
+    with pytest.raises(DeveloperError, match=f"did not answer completely within {seconds} s") as caught:
+        await fetch.fetch("http://example.test/slow?token=secret", options)
+    assert trio.current_time() - started == pytest.approx(seconds)
+    assert caught.value.code == "FetchTimedOut"
+    assert "secret" not in caught.value.message
+
+
+async def test_redirects_are_followed_unless_that_is_not_wanted() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/":
+            return httpx.Response(302, headers={"Location": "/there"})
+        return httpx.Response(200, text="there")
+
+    fetch = fetcher(httpx.MockTransport(handler))
+    response = await fetch.fetch("http://example.test/", {})
+    assert (response.text, [each.status_code for each in response.history]) == ("there", [302])
+    assert (await fetch.fetch("http://example.test/", {"follow_redirects": False})).status_code == 302
+
+
+async def test_failures_to_connect_are_those_of_httpx() -> None:
+    with pytest.raises(httpx.ConnectError):
+        await fetcher().fetch("http://127.0.0.1:9/", {})
+    with pytest.raises(httpx.UnsupportedProtocol):
+        await fetcher().fetch("file:///etc/passwd", {})
