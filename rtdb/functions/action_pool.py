@@ -20,6 +20,7 @@ and end.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -46,6 +47,8 @@ from rtdb.link.supervisor import EXIT_SOFTWARE
 __all__ = ["ActionOwner", "ActionPool", "StartActionRunner"]
 
 WATCH_SECONDS = 0.05
+STALL_SECONDS = 0.1
+"""A watch that comes later than this says that the hub had no time, and maybe nobody had."""
 STUCK_SECONDS = 0.5
 """An event loop that has not been seen turning for so long gets nothing new, and the log says so."""
 
@@ -83,6 +86,7 @@ class ActionPool:
         )
         self._waiting: deque[ActionExecution] = deque()
         self._last_call = 0
+        self._watched_at = math.inf
 
     # --- what the hub calls -------------------------------------------------------------------------------------------
 
@@ -262,7 +266,11 @@ class ActionPool:
 
     def _watch(self, now: float) -> None:
         self._fleet.watch(now)
+        stall = now - self._watched_at - WATCH_SECONDS
+        self._watched_at = now
         for runner in list(self._fleet.processes):
+            if stall > STALL_SECONDS:
+                runner.forgive(stall)
             if runner.ready and not runner.killed:
                 self._watch_loop(runner, now)
                 self._watch_deadlines(runner, now)

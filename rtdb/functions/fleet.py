@@ -176,8 +176,8 @@ class Fleet(Generic[ProcessT]):
         process.idle_since = trio.current_time()
         process.ready = message.error is None
         if process.is_next:
-            if self._next is not None:
-                self._next.runner_ready(message)
+            if (following := self._next_of(process)) is not None:
+                following.runner_ready(message)
         elif message.error is None:
             self._failed_starts = 0
         else:
@@ -197,11 +197,15 @@ class Fleet(Generic[ProcessT]):
         code = process.handle.wait()
         process.link.close()
         if process.is_next:
-            if self._next is not None:
-                self._next.runner_ended(self._how_a_start_ended(process, code))
+            if (following := self._next_of(process)) is not None:
+                following.runner_ended(self._how_a_start_ended(process, code))
         elif not process.ready:
             self._start_failed(now)
         self._owner.ended(process, code)
+
+    def _next_of(self, process: ProcessT) -> NextCode | None:
+        """Return the next code if this process was started with it; it may have been with one that was discarded."""
+        return self._next if self._next is not None and self._next.start is process.start else None
 
     def _how_a_start_ended(self, process: ProcessT, code: int) -> str:
         if process.killed:
@@ -239,7 +243,7 @@ class Fleet(Generic[ProcessT]):
         assert self._next is None, "one deploy at a time"
         following = self._next = NextCode(start)
         while following.ready is None:
-            if not any(process.is_next for process in self.processes):
+            if not any(self._next_of(process) for process in self.processes):
                 self._spawn(start, trio.current_time(), is_next=True)
             # Nothing may have been started, for lack of memory: then it is tried again.
             with trio.move_on_after(START_DELAY_SECONDS):
@@ -251,7 +255,9 @@ class Fleet(Generic[ProcessT]):
 
     async def wait_loaded(self) -> None:
         """Wait until every process that was started with the next code is there, or has failed."""
-        while self._next is not None and any(process.is_next and not process.ready for process in self.processes):
+        while self._next is not None and any(
+            self._next_of(process) and not process.ready for process in self.processes
+        ):
             await self._next.wait_changed()
 
     def switch(self) -> list[ProcessT]:

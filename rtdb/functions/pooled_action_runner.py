@@ -63,6 +63,13 @@ class PooledActionRunner(AppProcess):
             self.culprit, self.culprit_error = culprit, error
             self.kill()
 
+    def forgive(self, seconds: float) -> None:
+        """Do not count time in which nobody looked: the machine may have stood still."""
+        self._beat_at += seconds
+        for execution in self.running.values():
+            if execution.cancelled_at is not None:
+                execution.cancelled_at += seconds
+
     def seconds_stuck(self, now: float) -> float:
         """Return for how long its event loop has not been seen turning."""
         beats = self.pulse.beats

@@ -3,7 +3,7 @@
 //
 //   node browser.mjs URL COUNTER
 //
-// Operations: click; text (of the button); shown (all that was on it, in order); wait_text (for "text" to be on it).
+// Operations: click; act (run the action so many "times", and give its result); text (of the button); shown (all that was on it, in order); wait_text (for "text" to be on it).
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -32,6 +32,7 @@ await page.addScriptTag({ content: bundle.outputFiles[0].text });
 const button = page.locator("button");
 const perform = {
   click: () => button.click(),
+  act: ({ times }) => page.evaluate(([name, times]) => window.act({ name, times }), [counter, times]),
   text: () => button.textContent(),
   shown: () => page.evaluate(() => window.shown),
   wait_text: ({ text }) => button.filter({ hasText: new RegExp(`^${text}$`) }).waitFor({ timeout: WAIT_MS }),

@@ -211,6 +211,10 @@ class BrowserPage(OfficialClient):
     def click(self) -> None:
         self._result(self._send({"op": "click"}))
 
+    def act(self, times: int) -> Any:
+        """Run the action that increments the counter so many times; return its result."""
+        return self._result(self._send({"op": "act", "times": times}))
+
     def wait_text(self, text: str) -> None:
         """Wait until the counter shows this."""
         self._result(self._send({"op": "wait_text", "text": text}), seconds=BROWSER_SECONDS_MAX)

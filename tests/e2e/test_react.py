@@ -17,7 +17,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 def test_a_page_shows_its_own_clicks_at_once_and_the_writes_of_others(
     laboratory: ServerProcess, start_node: StartClient
 ) -> None:
-    """The optimistic update adds 100 where the server adds 1: so each is seen for itself."""
+    """The optimistic update adds 100 where the server adds 1: so each is seen for itself. At the end, an action."""
     other = start_node(laboratory)
     with browser_page(laboratory.url, "react") as page:
         page.wait_text("0")
@@ -29,3 +29,5 @@ def test_a_page_shows_its_own_clicks_at_once_and_the_writes_of_others(
         page.click()
         page.wait_text("3")
         assert page.shown() == [None, 0, 100, 1, 2, 102, 3]
+        assert page.act(3) == [4, 5, 6]
+        page.wait_text("6")

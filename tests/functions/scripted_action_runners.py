@@ -37,12 +37,15 @@ class ScriptedActionRunner:
         self.pulse = Pulse(bytearray(SIZE))
         self.exit_code: int | None = None
         self.was_killed = False
+        self.takes_time_to_die = False
+        """Set to have a kill take effect when the script says so."""
         self._received: list[Message] = []
 
     def kill(self) -> None:
         if self.exit_code is None:
             self.was_killed = True
-            self.die(-9)
+            if not self.takes_time_to_die:
+                self.die(-9)
 
     def has_ended(self) -> bool:
         return self.exit_code is not None

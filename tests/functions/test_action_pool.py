@@ -275,6 +275,21 @@ async def test_an_idle_action_runner_that_beats_lives_for_ever(autojump_clock: M
         assert len(bench.runners.started) == 2
 
 
+async def test_an_action_runner_is_not_blamed_for_time_in_which_nobody_looked(autojump_clock: MockClock) -> None:
+    """The machine stood still, and the hub is the first to go on."""
+    async with running(action_runners=1) as bench:
+        (runner,) = await bench.up(1, beating=False)
+        action = bench.submit(seconds_max=3600)
+        await runner.next_call()
+        await trio.sleep(0.2)
+        autojump_clock.jump(600)
+        await trio.sleep(0.2)
+        runner.pulse.beat()
+        await trio.sleep(0.2)
+        assert not runner.was_killed
+        assert not action.answered.is_set()
+
+
 # --- the end of an action runner --------------------------------------------------------------------------------------
 
 
@@ -394,6 +409,31 @@ async def test_code_that_cannot_be_loaded_changes_nothing(autojump_clock: MockCl
         assert bad.was_killed
         bench.submit("m:still")
         await old.next_call("m:still")
+
+
+async def test_code_that_is_loaded_right_after_other_was_discarded_is_not_taken_for_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as bench:
+        await bench.up()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bench.pool.load, start_of("given up"))
+            given_up = (await bench.runners.wait_started(3))[2]
+            nursery.cancel_scope.cancel()
+        given_up.takes_time_to_die = True
+        bench.pool.discard()
+        loaded: list[RunnerReady] = []
+
+        async def load_another() -> None:
+            loaded.append(await bench.pool.load(start_of("second")))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(load_another)
+            await wait_all_tasks_blocked()
+            given_up.die(-9)
+            await bench.runners.wait_started(4)
+            assert (await bench.runners.started[3].come_up()).deployment == "second"
+        assert loaded[0].error is None
 
 
 async def test_an_app_that_gets_its_first_action_gets_action_runners_and_loses_them_again(

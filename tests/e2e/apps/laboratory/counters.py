@@ -1,6 +1,6 @@
 """Everybody writes the same document."""
 
-from rtdb import mutation, query, v
+from rtdb import action, mutation, query, v
 
 
 def find(ctx, name):
@@ -21,3 +21,8 @@ def increment(ctx, name):
         return 1
     ctx.db.patch(counter["_id"], {"count": counter["count"] + 1})
     return counter["count"] + 1
+
+
+@action(args={"name": v.string(), "times": v.number()})
+async def increment_often(ctx, name, times):
+    return [await ctx.run_mutation(increment, {"name": name}) for _ in range(int(times))]
