@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-__all__ = ["LEDGER", "with_seeds"]
+__all__ = ["APPS", "LEDGER", "with_seeds"]
 
-LEDGER = Path(__file__).parent / "apps" / "ledger"
+APPS = Path(__file__).parent / "apps"
+LEDGER = APPS / "ledger"
 
 
 def with_seeds(count: int) -> Callable[[Callable[[int], None]], Any]:

@@ -37,6 +37,7 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     """How long a gateway's socket to a client takes nothing; up to 0: it takes everything at once."""
 
     runner_killed_every: float = 0.0
+    action_runner_killed_every: float = 0.0
     client_dropped_every: float = 0.0
     gateway_killed_every: float = 0.0
     server_killed_every: float = 0.0

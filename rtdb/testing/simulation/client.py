@@ -5,7 +5,8 @@ Everything it is told is checked as it arrives:
 * timestamps never go back, whatever connection, gateway or life of the server they come by;
 * after every transition, all results are those of a fresh execution at its timestamp;
 * the transition after a mutation's response is at or above the commit;
-* a mutation finishes once, and when it does, everything shown is at or above its commit.
+* a mutation finishes once, and when it does, everything shown is at or above its commit;
+* an action finishes once.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Gateways(Protocol):
 
 
 class Request(msgspec.Struct):
-    """A mutation somebody asked for. ``outcome`` is set when its promise resolves, ``ts`` by the server's response."""
+    """A mutation or an action somebody asked for. ``outcome`` is set when its promise resolves, ``ts`` by the server's
+    response to a mutation."""
 
     path: str
     args: bytes
@@ -75,6 +77,9 @@ class SimulatedClient:
         self.core = ClientConnection(UUID(int=number + 1))
         self.queries: dict[int, tuple[str, bytes]] = {}
         self.requests: dict[int, Request] = {}
+        """Mutations by their number."""
+        self.actions: dict[int, Request] = {}
+        """The same of actions."""
         self.shown_ts: dict[int, int] = {}
         """By query, the timestamp of the last transition that spoke for it."""
         self.last_ts = 0
@@ -107,6 +112,12 @@ class SimulatedClient:
         self._send()
         return number
 
+    def act(self, path: str, args: bytes) -> int:
+        number = self.core.request("action", path, args)
+        self.actions[number] = Request(path, args)
+        self._send()
+        return number
+
     def shows(self, query_id: int) -> bytes | None:
         """Return the value on the screen."""
         outcome = self.core.outcome(query_id)
@@ -118,11 +129,13 @@ class SimulatedClient:
 
     @property
     def unfinished(self) -> int:
-        return sum(request.outcome is None for request in self.requests.values())
+        return sum(
+            request.outcome is None for requests in (self.requests, self.actions) for request in requests.values()
+        )
 
     @property
     def up_to_date(self) -> bool:
-        """Whether nothing is under way between the client and its gateway, and every query and mutation is answered."""
+        """Whether nothing is under way between the client and its gateway, and everything asked is answered."""
         connection = self._connection
         return (
             connection is not None
@@ -147,7 +160,9 @@ class SimulatedClient:
         # The gateway hears of it when its system does.
         self._events.after(self._behaviour.socket.draw(self._chance), connection.gone)
         for event in self.core.closed("dropped"):
-            raise AssertionError(f"mutations outlive a connection: {event}")
+            assert isinstance(event, RequestFinished), f"client {self.number} was told {event}"
+            assert event.request in self.actions, f"mutations outlive a connection: {event}"
+            self._finish(event)
         self.start()
 
     def _connect(self) -> None:
@@ -221,6 +236,10 @@ class SimulatedClient:
             assert shown.failure.data == fresh.error.data
 
     def _finish(self, event: RequestFinished) -> None:
+        if event.request in self.actions:
+            assert self.actions[event.request].outcome is None, "an action finishes once"
+            self.actions[event.request].outcome = event.outcome
+            return
         request = self.requests[event.request]
         assert request.outcome is None, "a mutation finishes once"
         request.outcome = event.outcome

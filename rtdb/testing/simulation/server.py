@@ -19,11 +19,11 @@ from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.bundle import EMPTY, read_bundle
 from rtdb.functions.bundle_store import BundleStore
 from rtdb.functions.description import decode_description
-from rtdb.functions.runner_handle import ActionRunnerHandle
 from rtdb.functions.runner_pool import KILLS_MAX, RunnerPool
 from rtdb.link import frames
 from rtdb.link.link import Link, Message
 from rtdb.storage.undo import undo_positions
+from rtdb.testing.simulation.action_runner import SimulatedActionRunner
 from rtdb.testing.simulation.behaviour import Behaviour, Plant
 from rtdb.testing.simulation.committer import SimulatedCommitter
 from rtdb.testing.simulation.gateway import ServerSocket, SimulatedGateway
@@ -82,6 +82,7 @@ class SimulatedServer:
         self._description = b""
         self._last_runner = 0
         self._runners: list[SimulatedRunner] = []
+        self._action_runners: list[SimulatedActionRunner] = []
         self._kills: Counter[int | None] = Counter()
         self._gateways: dict[int, _Gateway] = {}
         self._from_committer = LinkWire(events, chance, behaviour.link, self._blocks)
@@ -127,7 +128,9 @@ class SimulatedServer:
                 await nursery.start(pool.run)
                 await nursery.start(action_pool.run)
                 await self._described.wait()
-                self.application.use_description(decode_description(self._description))
+                description = decode_description(self._description)
+                self.application.use_description(description)
+                action_pool.use(start if description.has_actions else None)
                 deployer = Deployer(
                     self.application,
                     pool,
@@ -155,6 +158,8 @@ class SimulatedServer:
             self._stop_gateway(number)
         for runner in self._runners:
             runner.kill()
+        for action_runner in self._action_runners:
+            action_runner.kill()
         self.committer.stop()
         self._nursery.cancel_scope.cancel()
 
@@ -199,6 +204,12 @@ class SimulatedServer:
                 self._kills[call] += 1
                 runner.kill()
 
+    def kill_action_runner(self) -> None:
+        """Have the kernel kill some action runner."""
+        alive = [runner for runner in self._action_runners if not runner.has_ended()]
+        if alive:
+            self._chance.choice(alive).kill()
+
     def kill_gateway(self) -> None:
         """Have the kernel kill some gateway; another takes its place."""
         if self._gateways:
@@ -234,8 +245,15 @@ class SimulatedServer:
 
     # --- runners (RunnerOwner) ----------------------------------------------------------------------------------------
 
-    def _start_action_runner(self) -> ActionRunnerHandle:
-        raise OSError("simulated servers have no action runners")
+    def _start_action_runner(self) -> SimulatedActionRunner:
+        assert self._nursery is not None
+        self._last_runner += 1
+        runner = SimulatedActionRunner(
+            self._nursery, self._last_runner, self._clock, self._events, self._chance.fork(), self._behaviour
+        )
+        self._action_runners = [runner for runner in self._action_runners if not runner.has_ended()]
+        self._action_runners.append(runner)
+        return runner
 
     def action_requested(self, link: Link, request: frames.CallRequest) -> None:
         self.application.action_requested(link, request)

@@ -164,6 +164,7 @@ class World:
         behaviour = self.behaviour
         for seconds, fault in (
             (behaviour.runner_killed_every, self._kill_runner),
+            (behaviour.action_runner_killed_every, self._kill_action_runner),
             (behaviour.client_dropped_every, self._drop_client),
             (behaviour.gateway_killed_every, self._kill_gateway),
             (behaviour.server_killed_every, self._kill_server),
@@ -175,6 +176,10 @@ class World:
     def _kill_runner(self) -> None:
         if self.server is not None:
             self.server.kill_runner()
+
+    def _kill_action_runner(self) -> None:
+        if self.server is not None:
+            self.server.kill_action_runner()
 
     def _drop_client(self) -> None:
         if self.clients:
