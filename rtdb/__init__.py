@@ -10,6 +10,7 @@ The server itself is started with ``rtdb serve``; ARCHITECTURE.md explains how i
 from rtdb.functions.action_context import ActionContext
 from rtdb.functions.context import DatabaseReader, DatabaseWriter, MutationContext, QueryContext, SystemReader
 from rtdb.functions.convex_error import ConvexError
+from rtdb.functions.crons import Crons
 from rtdb.functions.definition import action, internal_action, internal_mutation, internal_query, mutation, query
 from rtdb.functions.http_headers import Headers
 from rtdb.functions.http_message import Request, Response
@@ -29,6 +30,7 @@ __all__ = [
     "UNDEFINED",
     "ActionContext",
     "ConvexError",
+    "Crons",
     "DatabaseReader",
     "DatabaseWriter",
     "Headers",

@@ -35,6 +35,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     documents_written_max: int = 16_000
     bytes_written_max: int = 16 * MIB
     query_operators_max: int = 256
+    functions_scheduled_max: int = 1000
+    scheduled_arguments_bytes_max: int = 16 * MIB
+    """Of all functions that one mutation schedules, together."""
 
     # One call (data-model §8.2; the seed documents ask for 60 s).
     query_seconds_max: float = 60.0
@@ -110,6 +113,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Losses after which a mutation goes to the lane, and after which the lane's head holds others back."""
     lane_fast_ms_max: float = 5.0
     """Mean run time up to which a mutation starts in the lane."""
+
+    # Scheduled functions and cron jobs (data-model §8.3; platform §2, §3).
+    scheduled_running_max: int = 8
+    """Of each, run at once."""
+    scheduled_mutations_max: int = 4
+    """Mutations among those, of both together: the other runners are for clients."""
+    scheduled_held_max: int = 10_000
+    """Of each, known to the hub before they are due; the rest waits in the database."""
+    scheduled_retry_seconds: float = 0.5
+    """Pause before what the server could not run is tried again; doubles each time."""
+    job_retry_seconds_max: float = 7200.0
+    cron_retry_seconds_max: float = 15.0
+    scheduled_result_days: int = 7
+    """How long it is known how a scheduled function has ended."""
 
     # Commit (design §3, §4).
     block_transactions_max: int = 512

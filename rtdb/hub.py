@@ -116,6 +116,7 @@ class Hub:
                     await self._deploy(given or EMPTY)
                 if running != opened.bundle:
                     self._start_gateways(nursery)
+                nursery.start_soon(self._application.scheduler.run)
                 with _start_deadline("a gateway did not come up"):
                     await self._all_ready.wait()
                 calm_collector()
@@ -169,7 +170,13 @@ class Hub:
         )
         self._action_pool = ActionPool(self, limits, start_runner=process_action_runners(limits.frame_bytes_max))
         self._application = Application(
-            self._config, SystemClock(), self._pool, self._action_pool, self._committer_link, opened
+            self._config,
+            SystemClock(),
+            self._pool,
+            self._action_pool,
+            self._committer_link,
+            opened,
+            incarnation=SystemRandom().bytes(8).hex(),
         )
         nursery.start_soon(self._follow_committer)
         await nursery.start(self._pool.run)
@@ -393,6 +400,7 @@ class Hub:
             self._action_pool.interrupt("the server is shutting down")
             await self._all_ended.wait()
             await self._application.wait_idle()
+            await self._application.scheduler.wait_idle()
 
 
 @contextmanager

@@ -22,7 +22,8 @@ class _ActionExecution(ActionExecution):
 
     def __init__(self, accepted: AcceptedCall, positions: Positions, seconds_max: float) -> None:
         call = accepted.call
-        super().__init__(frames.ActionCall(call.call, call.path, call.args, call.identity, call.internal), seconds_max)
+        action_call = frames.ActionCall(call.call, call.path, call.args, call.identity, call.internal, call.scheduled)
+        super().__init__(action_call, seconds_max)
         self._accepted = accepted
         self._positions = positions
 

@@ -28,6 +28,7 @@ from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link import frames
 from rtdb.link.link import Message
 from rtdb.reactivity.reactor import ReactorStatistics
+from rtdb.scheduler.driver import Scheduler
 
 __all__ = ["FILE_STEPS", "Application"]
 
@@ -36,7 +37,10 @@ FILE_STEPS: Final = "_system/files"
 
 
 class Application:
-    """The hub's state, from the position the committer opened the database at. Gateways come and go."""
+    """The hub's state, from the position the committer opened the database at. Gateways come and go.
+
+    ``incarnation`` is a name that no other run of a server has.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,8 @@ class Application:
         action_pool: ActionPool,
         committer: OutgoingLink,
         opened: frames.CommitterReady,
+        *,
+        incarnation: str,
     ) -> None:
         limits = config.limits
         next_call = count(1).__next__
@@ -63,10 +69,16 @@ class Application:
         )
         self._actions = Actions(limits, action_pool, self._positions)
         self._queries = Queries(limits, pool, self._positions, self._watched, self._mutations.go_on, self._actions.run)
+        self.scheduler = Scheduler(self, limits, clock, incarnation)
+        """To be run once functions can be."""
 
     def use_description(self, description: Description) -> None:
         """Take note of the app's functions: their kinds decide how a call is run."""
         self._functions = {function.path: function.kind for function in description.functions}
+
+    def kind_of(self, path: str) -> frames.FunctionKind | None:
+        """Return the kind of the app's function with this path, None if there is none."""
+        return self._functions.get(path)
 
     @property
     def position(self) -> tuple[int, int]:
@@ -124,13 +136,24 @@ class Application:
         self.request(LinkCaller(link, request.call), request, by_action=True)
 
     def request(
-        self, caller: Caller, request: frames.CallRequest, *, by_server: bool = False, by_action: bool = False
+        self,
+        caller: Caller,
+        request: frames.CallRequest,
+        *,
+        by_server: bool = False,
+        by_action: bool = False,
+        scheduled: frames.ScheduledRun | None = None,
     ) -> None:
-        """Run a function for a caller, who is answered exactly once. ``by_server``: it is the hub itself;
-        ``by_action``: it is an action under way."""
+        """Run a function for a caller, who is answered exactly once.
+
+        ``by_server``: it is the hub itself; ``by_action``: it is an action under way; ``scheduled``: it is the run of
+        this work.
+        """
         kind = self._functions.get(request.path)
         source = "" if kind is None else request.path
-        accepted = self._calls.accept(caller, request, source, by_server=by_server, by_action=by_action)
+        accepted = self._calls.accept(
+            caller, request, source, by_server=by_server, by_action=by_action, scheduled=scheduled
+        )
         if accepted is None:
             return
         is_mutation = request.kind == "mutation" or (request.kind == "any" and kind == "mutation")
@@ -148,6 +171,7 @@ class Application:
         if block.seq:
             self._positions.advance(block.seq, block.ts)
             self._watched.block_applied(block)
+            self.scheduler.block_applied(block)
             self._completions.block_applied()
         self._mutations.block_applied(block)
 

@@ -59,11 +59,19 @@ class Calls:
         return self._count
 
     def accept(
-        self, caller: Caller, request: frames.CallRequest, source: str, *, by_server: bool, by_action: bool
+        self,
+        caller: Caller,
+        request: frames.CallRequest,
+        source: str,
+        *,
+        by_server: bool,
+        by_action: bool,
+        scheduled: frames.ScheduledRun | None,
     ) -> AcceptedCall | None:
         """Return the call to carry out, or None: then the caller has been refused, or waits for one under way.
 
-        ``by_action``: an action that is under way asks, and may finish what it has begun when nobody else may begin.
+        ``by_server``, ``by_action``: the server itself asks, or an action that is under way, who may finish what they
+        have begun when nobody else may begin.
         """
         if request.session is not None:
             # Sent again while its first attempt is under way: a second one could fail, and be told of, while the first
@@ -72,7 +80,7 @@ class Calls:
             if under_way is not None:
                 under_way.join(caller)
                 return None
-        if self._count >= self._limits.calls_max or (self.draining and not by_action):
+        if self._count >= self._limits.calls_max or (self.draining and not by_action and not by_server):
             caller.answer(None, self._refusal(), [], 0)
             return None
         self._count += 1
@@ -89,6 +97,7 @@ class Calls:
             session=request.session,
             journal=None,
             by_server=by_server,
+            scheduled=scheduled,
         )
         return AcceptedCall(self, caller, call, source)
 

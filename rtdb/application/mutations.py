@@ -129,7 +129,7 @@ class Mutations:
         """Answer at once what has no effect; send the rest to the committer."""
         if outcome.replayed_ts is not None:
             mutation.finish(outcome, outcome.replayed_ts)
-        elif outcome.error is not None or not outcome.writes:
+        elif not outcome.writes:
             mutation.finish(outcome, outcome.ts)
         else:
             mutation.outcome = outcome

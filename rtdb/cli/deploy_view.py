@@ -66,8 +66,8 @@ class DeployView:
 
 
 def change_lines(change: dict[str, Any]) -> Iterator[Text]:
-    """Yield a line for each function, route, table and index that a deploy changes."""
-    for kind in ("functions", "routes", "tables"):
+    """Yield a line for each function, route, cron job, table and index that a deploy changes."""
+    for kind in ("functions", "routes", "crons", "tables"):
         for what, mark, style in _MARKS:
             for name in change.get(f"{kind}_{what}", ()):
                 yield Text(f"  {mark} {kind.removesuffix('s')} {name}", style=style)

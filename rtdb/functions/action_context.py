@@ -4,6 +4,7 @@
 ``ctx.run_query``     a query, at the newest state, in a transaction of its own
 ``ctx.run_mutation``  a mutation, committed when it returns
 ``ctx.run_action``    another action, in the same process
+``ctx.scheduler``     functions to be called later
 ``ctx.fetch``         an HTTP request
 ``ctx.auth``          who is calling; the functions it runs are called by the same
 ``ctx.log``           ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
@@ -19,17 +20,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rtdb.clock import Clock
 from rtdb.functions.context import Auth, FunctionReference, Invocation, Logger
+from rtdb.functions.scheduler_context import time_after, time_at
 from rtdb.link.frames import FunctionKind
 from rtdb.values.value import Value
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["ActionContext", "ActionOperations"]
+__all__ = ["ActionContext", "ActionOperations", "ActionScheduler"]
 
 
 class ActionOperations(Protocol):
@@ -37,13 +40,46 @@ class ActionOperations(Protocol):
 
     def run(self, kind: FunctionKind, function: object, arguments: object) -> Coroutine[Any, Any, Value]: ...
 
+    def schedule(
+        self, function: object, time_ms: float, arguments: dict[str, Any] | None
+    ) -> Coroutine[Any, Any, str]: ...
+
+    def cancel_job(self, id: str) -> Coroutine[Any, Any, None]: ...
+
     def fetch(self, url: str, options: dict[str, Any]) -> Coroutine[Any, Any, httpx.Response]: ...
+
+
+class ActionScheduler:
+    """``ctx.scheduler`` of an action. Each call takes effect by itself, whatever the action does afterwards."""
+
+    __slots__ = ("_clock", "_operations")
+
+    def __init__(self, operations: ActionOperations, clock: Clock) -> None:
+        self._operations = operations
+        self._clock = clock
+
+    def run_after(
+        self, delay_ms: float, function: FunctionReference, arguments: dict[str, Any] | None = None
+    ) -> Coroutine[Any, Any, str]:
+        """Have a mutation or action called so many milliseconds from now, and return its id:
+        ``await ctx.scheduler.run_after(1000, "messages:send", {"text": "hi"})``."""
+        return self._operations.schedule(function, time_after(self._clock.now_ns() / 1_000_000, delay_ms), arguments)
+
+    def run_at(
+        self, time: float | datetime, function: FunctionReference, arguments: dict[str, Any] | None = None
+    ) -> Coroutine[Any, Any, str]:
+        """Like :meth:`run_after`, at a time: milliseconds since the epoch, or a ``datetime`` with a time zone."""
+        return self._operations.schedule(function, time_at(time), arguments)
+
+    def cancel(self, id: str) -> Coroutine[Any, Any, None]:
+        """Take back what has not begun; an action that has goes on, and its end counts for nothing."""
+        return self._operations.cancel_job(id)
 
 
 class ActionContext:
     """The context of an action."""
 
-    __slots__ = ("_clock", "_operations", "auth", "log", "random")
+    __slots__ = ("_clock", "_operations", "auth", "log", "random", "scheduler")
 
     def __init__(self, operations: ActionOperations, invocation: Invocation, clock: Clock) -> None:
         self._operations = operations
@@ -51,6 +87,7 @@ class ActionContext:
         self.log = Logger(invocation.log_lines)
         self.auth = Auth(invocation)
         self.random = random.SystemRandom()
+        self.scheduler = ActionScheduler(operations, clock)
 
     def now(self) -> int:
         """Return the time in whole milliseconds since the epoch."""

@@ -6,6 +6,7 @@ import find``), and two deployments can be loaded in one process. Sub-directorie
 
 ==================  ===================================================================
 ``schema.py``       holds ``schema = define_schema({...})``
+``crons.py``        holds ``crons = Crons()``, the cron jobs of the app
 ``http.py``         holds ``http = HttpRouter()``, the routes of the app's HTTP actions
 any other module    its decorated functions are ``module:name`` or ``folder/module:name``
 ``_generated/``     what `rtdb codegen` wrote: imported by other modules, holds no functions
@@ -24,14 +25,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
+
 from rtdb.config import Limits
 from rtdb.errors import BadRequestError, DeveloperError, RtdbError, ValidationError
 from rtdb.functions.bundle import GENERATED
+from rtdb.functions.crons import CronDefinition, Crons
 from rtdb.functions.definition import FunctionDefinition
-from rtdb.functions.description import Description, FunctionDescription, RouteDescription
+from rtdb.functions.description import CronDescription, Description, FunctionDescription, RouteDescription
 from rtdb.functions.error_report import report_exception
 from rtdb.functions.http_router import HttpRouter
 from rtdb.link.frames import ExecutionError, FunctionKind
+from rtdb.scheduler.schedule import schedule_to_json
 from rtdb.schema.compiled import Check, compile_document_validator, compile_validator
 from rtdb.schema.schema import Schema
 from rtdb.values.function_path import parse_function_path
@@ -95,7 +100,7 @@ class AppFunction:
 
 
 class App:
-    """An imported app: its functions by canonical path, its schema, its HTTP routes, and its description."""
+    """An imported app: its functions by canonical path, schema, HTTP routes, cron jobs, and its description."""
 
     def __init__(
         self,
@@ -103,6 +108,7 @@ class App:
         definitions: dict[str, FunctionDefinition],
         schema: Schema | None,
         router: HttpRouter | None,
+        crons: Crons,
     ) -> None:
         self.root = root
         self.schema = schema
@@ -117,6 +123,7 @@ class App:
             functions=[_describe(path, definition) for path, definition in sorted(definitions.items())],
             schema=None if schema is None else schema.to_json(),
             routes=None if router is None else [RouteDescription(path, method) for path, method, _ in router.routes()],
+            crons=[self._describe_cron(job) for job in crons.jobs],
         )
         self.document_checks = _document_checks(schema, self.tables)
         """By table name, for tables whose documents the schema checks."""
@@ -124,6 +131,31 @@ class App:
     def path_of(self, definition: FunctionDefinition) -> str | None:
         """Return the canonical path of one of the app's functions, None for any other."""
         return self._paths.get(id(definition))
+
+    def _describe_cron(self, job: CronDefinition) -> CronDescription:
+        path = self._cron_target(job)
+        return CronDescription(job.name, path, msgspec.json.decode(job.args), schedule_to_json(job.schedule))
+
+    def _cron_target(self, job: CronDefinition) -> str:
+        """Return the path of the function that a cron job calls, if it can be called so."""
+        if isinstance(job.function, str):
+            try:
+                path: str | None = str(parse_function_path(job.function))
+            except BadRequestError as error:
+                raise _cron_error(f"The cron job '{job.name}': {error.message}") from error
+        else:
+            path = self.path_of(job.function)
+        function = None if path is None else self.functions.get(path)
+        if function is None:
+            raise _cron_error(
+                f"The cron job '{job.name}' schedules a function that does not exist: {path or job.function}"
+            )
+        if function.kind == "query":
+            raise _cron_error(
+                f"The cron job '{job.name}' schedules a query function, only actions and mutations can be scheduled: "
+                f"{path}"
+            )
+        return str(function.path)
 
     def check_document(self, table: str, document: dict[str, Value]) -> None:
         """Raise when the schema does not allow this document in this table."""
@@ -147,6 +179,7 @@ def load_app(directory: Path, limits: Limits) -> App:
     definitions: dict[str, FunctionDefinition] = {}
     schema: Schema | None = None
     router: HttpRouter | None = None
+    crons = Crons()
     for path in _module_files(root):
         name = path.relative_to(root).with_suffix("").as_posix()
         module = _import_module(package, name, root, limits)
@@ -154,9 +187,11 @@ def load_app(directory: Path, limits: Limits) -> App:
             schema = _find_schema(module)
         elif name == "http":
             router = _find_router(module)
+        elif name == "crons":
+            crons = _find_crons(module)
         elif name not in RESERVED_MODULES:
             _collect(name, module, definitions)
-    return App(root, definitions, schema, router)
+    return App(root, definitions, schema, router, crons)
 
 
 def load_schema(directory: Path, limits: Limits) -> Schema | None:
@@ -233,6 +268,21 @@ def _find_router(module: ModuleType) -> HttpRouter:
             f"`http` in http.py is not a router but {type(router).__name__}. Write `http = HttpRouter()`."
         )
     return router
+
+
+def _find_crons(module: ModuleType) -> Crons:
+    crons = getattr(module, "crons", None)
+    if crons is None:
+        raise _cron_error("crons.py does not define `crons`. Write `crons = Crons()`.")
+    if not isinstance(crons, Crons):
+        raise _cron_error(
+            f"`crons` in crons.py is not a Crons object but {type(crons).__name__}. Write `crons = Crons()`."
+        )
+    return crons
+
+
+def _cron_error(message: str) -> AppLoadError:
+    return _load_error(message, code="InvalidCron")
 
 
 def _collect(name: str, module: ModuleType, definitions: dict[str, FunctionDefinition]) -> None:

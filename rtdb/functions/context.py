@@ -9,6 +9,7 @@
 ``ctx.env``        environment variables: ``ctx.env["API_KEY"]``
 ``ctx.storage``    files: their addresses, and in mutations where they are uploaded to
 ``ctx.run_query``  other functions of the app, in the same transaction; a mutation's has ``ctx.run_mutation`` too
+``ctx.scheduler``  a mutation's: functions to be called later
 =================  ====================================================================================================
 
 What an execution looked at decides how its result may be shared and for how long, so the context records whether time
@@ -28,8 +29,9 @@ from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.environment_context import Environment
 from rtdb.functions.log_lines import LogLines
 from rtdb.functions.query_builder import Paginator, QueryRunner, TableQuery
+from rtdb.functions.scheduler_context import Scheduler
 from rtdb.functions.storage_context import Files, StorageReader, StorageWriter
-from rtdb.link.frames import FunctionKind
+from rtdb.link.frames import FunctionKind, ScheduledRun
 from rtdb.values.json_codec import decode_canonical
 from rtdb.values.value import UNDEFINED, Undefined, Value
 
@@ -81,13 +83,22 @@ class Calls(Protocol):
 class Invocation:
     """What one execution was given, and what it looked at."""
 
-    __slots__ = ("entropy", "identity", "log_lines", "now_ns", "read_identity", "read_time")
+    __slots__ = ("entropy", "identity", "job", "log_lines", "now_ns", "read_identity", "read_time")
 
-    def __init__(self, now_ns: int, entropy: Random, identity: bytes | None, log_lines: LogLines) -> None:
+    def __init__(
+        self,
+        now_ns: int,
+        entropy: Random,
+        identity: bytes | None,
+        log_lines: LogLines,
+        scheduled: ScheduledRun | None,
+    ) -> None:
         self.now_ns = now_ns
         self.entropy = entropy
         self.identity = identity
         """Encoded JSON of the caller's attributes, None for anonymous."""
+        self.job = scheduled.id if scheduled is not None and scheduled.kind == "job" else None
+        """Internal id of the scheduled function that this is the run of."""
         self.log_lines = log_lines
         self.read_time = False
         self.read_identity = False
@@ -304,11 +315,24 @@ class QueryContext:
 class MutationContext(QueryContext):
     """The context of a mutation."""
 
-    __slots__ = ()
+    __slots__ = ("scheduler",)
 
     _kind = "mutation"
 
     db: DatabaseWriter
+
+    def __init__(
+        self,
+        documents: Documents,
+        pages: Paginator,
+        invocation: Invocation,
+        environment: Environment,
+        files: Files,
+        calls: Calls,
+        scheduler: Scheduler,
+    ) -> None:
+        super().__init__(documents, pages, invocation, environment, files, calls)
+        self.scheduler = scheduler
 
     @property
     def storage(self) -> StorageWriter:

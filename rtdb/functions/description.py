@@ -13,7 +13,14 @@ import msgspec
 
 from rtdb.link.frames import FunctionKind
 
-__all__ = ["Description", "FunctionDescription", "RouteDescription", "decode_description", "encode_description"]
+__all__ = [
+    "CronDescription",
+    "Description",
+    "FunctionDescription",
+    "RouteDescription",
+    "decode_description",
+    "encode_description",
+]
 
 
 class FunctionDescription(msgspec.Struct, frozen=True):
@@ -33,13 +40,23 @@ class RouteDescription(msgspec.Struct, frozen=True):
     method: str
 
 
+class CronDescription(msgspec.Struct, frozen=True):
+    """One cron job: ``args`` is the encoded JSON of an object, ``schedule`` as in rtdb/scheduler/schedule.py."""
+
+    name: str
+    path: str
+    args: dict[str, Any]
+    schedule: dict[str, Any]
+
+
 class Description(msgspec.Struct, frozen=True):
-    """An app: its functions in the order of their paths, its schema's JSON (None: no schema), and its HTTP routes
-    (None: no HTTP actions)."""
+    """An app: its functions in the order of their paths, its schema's JSON (None: no schema), its HTTP routes
+    (None: no HTTP actions), and its cron jobs in the order of their names."""
 
     functions: list[FunctionDescription]
     schema: dict[str, Any] | None
     routes: list[RouteDescription] | None = None
+    crons: list[CronDescription] = []
 
     @property
     def has_actions(self) -> bool:

@@ -30,6 +30,9 @@ class DescriptionChange(msgspec.Struct, frozen=True):
     routes_added: list[str]
     """As in ``GET /orders``; a prefix ends with ``*``."""
     routes_removed: list[str]
+    crons_added: list[str]
+    crons_changed: list[str]
+    crons_removed: list[str]
     tables_added: list[str]
     tables_changed: list[str]
     tables_removed: list[str]
@@ -41,6 +44,8 @@ def compare_descriptions(old: Description | None, new: Description) -> Descripti
     functions_before = {} if old is None else {function.path: function for function in old.functions}
     functions = {function.path: function for function in new.functions}
     routes_before, routes = _routes(old), _routes(new)
+    crons_before = {} if old is None else {cron.name: cron for cron in old.crons}
+    crons = {cron.name: cron for cron in new.crons}
     before, after = _schema(old), _schema(new)
     documents_before = {name: table.document for name, table in before.tables.items()}
     documents = {name: table.document for name, table in after.tables.items()}
@@ -51,6 +56,9 @@ def compare_descriptions(old: Description | None, new: Description) -> Descripti
         functions_removed=sorted(functions_before.keys() - functions.keys()),
         routes_added=sorted(routes - routes_before),
         routes_removed=sorted(routes_before - routes),
+        crons_added=sorted(crons.keys() - crons_before.keys()),
+        crons_changed=_changed(crons_before, crons),
+        crons_removed=sorted(crons_before.keys() - crons.keys()),
         tables_added=sorted(documents.keys() - documents_before.keys()),
         tables_changed=_changed(documents_before, documents),
         tables_removed=sorted(documents_before.keys() - documents.keys()),

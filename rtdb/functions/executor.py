@@ -13,6 +13,7 @@ Invariants:
   function;
 * a mutation called over a session has read its own request record and, when it succeeds, writes it: sending it again
   gives the recorded answer, exactly once;
+* a scheduled mutation that is still to be run has been ended by its outcome, whether it succeeded or failed;
 * the same call at the same position with the same seed and time has the same outcome.
 
 It does not know processes, deadlines or memory limits: the runner pool stops what does not end by itself.
@@ -35,6 +36,7 @@ from rtdb.functions.function_calls import (
     CallFailed,
     FunctionCalls,
     decode_arguments,
+    file_path,
     find_function,
     not_found,
     parse_path,
@@ -42,7 +44,18 @@ from rtdb.functions.function_calls import (
 )
 from rtdb.functions.log_lines import LogLines
 from rtdb.functions.services import Services
-from rtdb.link.frames import Call, ExecutionError, FunctionKind, Outcome, ReadRange, SessionRequest, Write
+from rtdb.link.frames import (
+    Call,
+    ExecutionError,
+    FunctionKind,
+    Outcome,
+    ReadRange,
+    ScheduledRun,
+    SessionRequest,
+    Write,
+)
+from rtdb.scheduler.work import Ending, Work
+from rtdb.scheduler.works import WORKS
 from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
 from rtdb.transaction.near_limit import near_limit
 from rtdb.transaction.snapshot import Snapshot
@@ -115,24 +128,29 @@ class _Execution:
         """Where a page ended. One that failed goes on as it began: its page is still to end there."""
         # Data-model §3.5: later than everything the snapshot contains, whatever the clock says.
         now_ns = max(snapshot.ts + 1, clock.now_ns())
-        self._invocation = Invocation(now_ns, random, call.identity, LogLines(limits))
+        self._invocation = Invocation(now_ns, random, call.identity, LogLines(limits), call.scheduled)
         self._kind: FunctionKind = "mutation" if call.kind == "mutation" else "query"
         self._transaction = self._begin(writable=self._kind == "mutation")
         self._replayed_ts: int | None = None
+        self._has_ended_work = False
+        """Whether what has failed is a scheduled run, and the failure is to be committed."""
 
     def run(self) -> bytes:
         """Execute the call and return the encoded result."""
         path = parse_path(self._app, self._call.path)
         if path.is_system:
             return self._run_system(path)
+        if self._call.scheduled is not None and self._call.kind == "mutation":
+            return self._run_scheduled(self._call.scheduled)
         return self._run_app()
 
     def outcome(self, result: bytes | None, error: ExecutionError | None) -> Outcome:
-        """Return what the execution amounts to. One that failed has read, but not written."""
+        """Return what the execution amounts to. One that failed has read, but not written, unless it was scheduled."""
         invocation = self._invocation
         self._transaction.end()
         reads: list[ReadRange] = self._transaction.reads()
-        writes: list[Write] = self._transaction.writes() if error is None and self._replayed_ts is None else []
+        has_effect = (error is None or self._has_ended_work) and self._replayed_ts is None
+        writes: list[Write] = self._transaction.writes() if has_effect else []
         return Outcome(
             call=self._call.call,
             kind=self._kind,
@@ -166,6 +184,51 @@ class _Execution:
         self._warn(len(self._call.args), len(result))
         self._record(result)
         return result
+
+    def _run_scheduled(self, run: ScheduledRun) -> bytes:
+        """Run a mutation that was scheduled, unless that has been done, and end it in the same transaction."""
+        work = WORKS[run.kind].find_waiting(self._transaction, run.id, run.due)
+        if work is None:
+            return b"null"  # Run before this, cancelled, or not there any more.
+        work.begin()
+        savepoint = self._transaction.savepoint()
+        try:
+            result = self._run_work(work)
+        except CallFailed as failed:
+            error = failed.error
+            if error.system:
+                raise
+        except DeveloperError as failure:
+            error = ExecutionError(failure.code, failure.message)
+        else:
+            work.end(self._ending(result=result.decode()))
+            return result
+        self._transaction.roll_back(savepoint)
+        work.end(self._ending(error=error.message))
+        self._has_ended_work = True
+        raise CallFailed(error)
+
+    def _run_work(self, work: Work) -> bytes:
+        function = find_function(self._app, work.path, internal=True)
+        if function.kind == "query":
+            raise CallFailed(
+                ExecutionError(
+                    "UnsupportedScheduledFunctionType",
+                    f"Unsupported function type. {file_path(function.path)} is a query, and only mutations and actions "
+                    "can be scheduled.",
+                )
+            )
+        if function.kind != "mutation":
+            # The hub has not heard of the deploy that made it an action.
+            raise CallFailed(ExecutionError("DeploymentChanged", GENERIC_MESSAGE, system=503))
+        calls = FunctionCalls(self._app, self._transaction, self._invocation, self._services, self._limits)
+        result, _ = calls.call(function, work.arguments(), None)
+        self._warn(0, len(result))
+        return result
+
+    def _ending(self, *, result: str = "null", error: str | None = None) -> Ending:
+        seconds = (self._stopwatch() - self._started) / 1e9
+        return Ending(error=error, result=result, log_lines=self._invocation.log_lines.lines, seconds=seconds)
 
     def _run_system(self, path: FunctionPath) -> bytes:
         """Run one of the server's own functions, for those who may call anything."""

@@ -29,6 +29,8 @@ from rtdb.functions.error_report import is_ours, report_exception
 from rtdb.functions.log_lines import PrintCapture
 from rtdb.functions.pages import Pages
 from rtdb.functions.query_builder import Query, TableQuery
+from rtdb.functions.scheduler_context import Scheduler
+from rtdb.functions.scheduling import TransactionJobs
 from rtdb.functions.services import Services
 from rtdb.functions.stored_files import TransactionFiles
 from rtdb.link.frames import ExecutionError, FunctionKind
@@ -73,10 +75,25 @@ class NestedCallError(DeveloperError):
 class FunctionCalls:
     """Runs functions in one transaction."""
 
-    __slots__ = ("_app", "_cursors", "_depth", "_environment", "_files", "_invocation", "_limits", "_transaction")
+    __slots__ = (
+        "_app",
+        "_cursors",
+        "_depth",
+        "_environment",
+        "_files",
+        "_invocation",
+        "_jobs",
+        "_limits",
+        "_transaction",
+    )
 
     def __init__(
-        self, app: App, transaction: Transaction, invocation: Invocation, services: Services, limits: Limits
+        self,
+        app: App,
+        transaction: Transaction,
+        invocation: Invocation,
+        services: Services,
+        limits: Limits,
     ) -> None:
         self._app = app
         self._transaction = transaction
@@ -85,6 +102,7 @@ class FunctionCalls:
         self._environment = Environment(partial(services.variables.lookup, transaction))
         self._files = TransactionFiles(transaction, services.addresses)
         self._limits = limits
+        self._jobs = TransactionJobs(app, transaction, invocation.job)
         self._depth = 0
         """Nested calls under way."""
         app.tables.lookup_number = transaction.table_number
@@ -97,9 +115,20 @@ class FunctionCalls:
         """
         check_arguments(function, arguments)
         pages = Pages(self._transaction, self._cursors, self._limits, journal)
-        context = (MutationContext if function.kind == "mutation" else QueryContext)(
-            self._transaction, pages, self._invocation, self._environment, self._files, self
-        )
+        if function.kind == "mutation":
+            context: QueryContext = MutationContext(
+                self._transaction,
+                pages,
+                self._invocation,
+                self._environment,
+                self._files,
+                self,
+                Scheduler(self._jobs),
+            )
+        else:
+            context = QueryContext(
+                self._transaction, pages, self._invocation, self._environment, self._files, self
+            )
         returned = self._run_handler(function.handler, context, arguments)
         exact, result = encode_result(function.path, returned, self._limits)
         check_result(function, exact)

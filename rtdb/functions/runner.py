@@ -77,12 +77,11 @@ class _Lane:
     def take(self, outcome: frames.Outcome) -> frames.Outcome:
         """Number the outcome and make its writes visible to the calls after it."""
         self.pending += 1
-        if outcome.error is None:
-            for write in outcome.writes:
-                document = None if write.value is None else StoredDocument(0, 0, write.value)
-                self.overlay.put(write.table, write.id, document, self.pending)
-                if write.table in _BARRIER_TABLES:
-                    self.barrier = self.pending
+        for write in outcome.writes:
+            document = None if write.value is None else StoredDocument(0, 0, write.value)
+            self.overlay.put(write.table, write.id, document, self.pending)
+            if write.table in _BARRIER_TABLES:
+                self.barrier = self.pending
         return msgspec.structs.replace(outcome, seq=self.durable_seq, lane=self.epoch, pending=self.pending)
 
 

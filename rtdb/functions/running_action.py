@@ -47,10 +47,13 @@ from rtdb.functions.function_calls import (
     wrong_kind,
 )
 from rtdb.functions.log_lines import LogLines, PrintCapture
+from rtdb.functions.scheduling import check_job_arguments, find_target
 from rtdb.link.frames import ActionCall, ActionOutcome, Answer, ExecutionError, FunctionKind, RequestKind
+from rtdb.storage.system_tables import SCHEDULED_FUNCTIONS_TABLE
 from rtdb.transaction.near_limit import near_limit
+from rtdb.values.document_id import encode_id
 from rtdb.values.function_path import FunctionPath
-from rtdb.values.json_codec import decode_canonical
+from rtdb.values.json_codec import decode_canonical, encode
 from rtdb.values.value import Value
 
 if TYPE_CHECKING:
@@ -158,7 +161,9 @@ class RunningAction:
             raise wrong_kind(function.path, "action", function.kind)
         arguments = decode_arguments(function.path, call.args, environment.limits)
         # Identity and log are those of the whole action.
-        invocation = Invocation(environment.clock.now_ns(), environment.random, call.identity, self._log_lines)
+        invocation = Invocation(
+            environment.clock.now_ns(), environment.random, call.identity, self._log_lines, call.scheduled
+        )
         return await _ActionRun(environment, invocation, depth=0).execute(function, arguments)
 
     def _warn(self, result: bytes, seconds: float) -> None:
@@ -253,6 +258,16 @@ class _ActionRun:
             raise as_exception(failed.error) from None
         return self._start(f"run_{kind}", partial(self._run, kind, path, data))
 
+    def schedule(self, function: object, time_ms: float, arguments: dict[str, Any] | None) -> Coroutine[Any, Any, str]:
+        path = find_target(self._environment.app, function)
+        asked: dict[str, Any] = {"path": str(path), "time": time_ms, "args": check_job_arguments(arguments)}
+        if self._invocation.job is not None:
+            asked["parent"] = encode_id(SCHEDULED_FUNCTIONS_TABLE, self._invocation.job)
+        return self._start("scheduler.run_at", partial(self._run_system, "schedule", encode(asked)))
+
+    def cancel_job(self, id: str) -> Coroutine[Any, Any, None]:
+        return self._start("scheduler.cancel", partial(self._run_system, "cancel", encode({"id": id})))
+
     def fetch(self, url: str, options: dict[str, Any]) -> Coroutine[Any, Any, httpx.Response]:
         return self._start("fetch", partial(self._environment.fetcher.fetch, url, options))
 
@@ -284,6 +299,13 @@ class _ActionRun:
                 raise CallFailed(answer.error)
         except CallFailed as failed:
             raise as_exception(failed.error) from None
+        assert answer.result is not None, "an answer has a result or an error"
+        return decode_canonical(answer.result)
+
+    async def _run_system(self, name: str, args: bytes) -> Any:
+        answer = await self._environment.ask("mutation", f"_system/scheduler:{name}", args, None, internal=True)
+        if answer.error is not None:
+            raise as_exception(answer.error) from None
         assert answer.result is not None, "an answer has a result or an error"
         return decode_canonical(answer.result)
 

@@ -176,7 +176,7 @@ class SerialLane:
                 pending=outcome.pending,
                 source=entry.mutation.source or entry.mutation.call.path,
                 reads=outcome.reads,
-                writes=outcome.writes if outcome.error is None else [],
+                writes=outcome.writes,
             )
         )
         self._dispatch()

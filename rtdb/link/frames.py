@@ -53,6 +53,7 @@ __all__ = [
     "RoundResults",
     "RunnerReady",
     "RunnerStart",
+    "ScheduledRun",
     "SessionRequest",
     "Stale",
     "Unwatch",
@@ -120,6 +121,14 @@ class SessionRequest(msgspec.Struct, array_like=True, frozen=True, gc=False):
     request: int
 
 
+class ScheduledRun(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The run of a scheduled function or of a cron job: which, by the internal id of its entry, and when it was due."""
+
+    kind: Literal["job", "cron"]
+    id: bytes
+    due: float
+
+
 class RunnerStart(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="start"):
     """First message to a runner: what to open and which code to run."""
 
@@ -152,7 +161,8 @@ class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="call"):
     ``at``: the position to read at, or None for the newest (a lane runner: newest plus its pending writes). ``kind`` is
     what the caller expects; ``internal`` lets internal functions be found. ``identity`` is the encoded JSON of the
     caller's identity attributes, None for anonymous. ``by_server`` marks the hub's own calls: no client, not even an
-    administrator, may run what is reserved for those.
+    administrator, may run what is reserved for those. ``scheduled``: it is the run of this work; a mutation's arguments
+    are in the database, and the work ends with the call.
     """
 
     call: int
@@ -165,14 +175,16 @@ class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="call"):
     session: SessionRequest | None
     journal: str | None
     by_server: bool = False
+    scheduled: ScheduledRun | None = None
 
 
 class Outcome(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="outcome"):
     """What one execution returned and what it read and wrote. Nothing has happened yet: a mutation takes effect when
     the committer accepts it.
 
-    ``result`` is encoded JSON; exactly one of ``result`` and ``error`` is set. ``replayed_ts`` is set when the session
-    request had already been committed at that timestamp: the result is the recorded one and there is nothing to commit.
+    ``result`` is encoded JSON; exactly one of ``result`` and ``error`` is set. What has failed writes nothing, but for
+    a scheduled mutation: that it has failed. ``replayed_ts`` is set when the session request had already been committed
+    at that timestamp: the result is the recorded one and there is nothing to commit.
     ``pending`` is the lane's running number of this mutation, 0 outside the lane.
     """
 
@@ -222,13 +234,15 @@ class LaneReset(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="lan
 
 
 class ActionCall(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_call"):
-    """Run an action now, beside those that are running. ``call`` is the hub's number, in the order of sending."""
+    """Run an action now, beside those that are running. ``call`` is the hub's number, in the order of sending;
+    ``scheduled`` is the work that it is the run of."""
 
     call: int
     path: str
     args: bytes
     identity: bytes | None
     internal: bool
+    scheduled: ScheduledRun | None = None
 
 
 class ActionCancel(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_cancel"):

@@ -53,6 +53,7 @@ __all__ = [
     "VISIBLE_SYSTEM_TABLES",
     "SystemIndex",
     "blob_document_id",
+    "cron_job_id",
     "environment_variable_id",
     "index_document_id",
     "index_name_key",
@@ -69,16 +70,17 @@ DEPLOYMENTS_TABLE: Final = 515
 SESSION_REQUESTS_TABLE: Final = 516
 """``{session, request, result, logLines}``: mutations already committed for a sync session."""
 SCHEDULED_JOBS_TABLE: Final = 517
-"""``{claim, due, path, postponed}``: the unfinished ones of `_scheduled_functions`, under the same internal ids."""
+"""``{claim, due, path, failures}``: the unfinished ones of `_scheduled_functions`, under the same internal ids."""
 CRON_JOBS_TABLE: Final = 518
 """``{name, path, args, schedule}``: the cron jobs of the active deployment."""
 CRON_NEXT_RUN_TABLE: Final = 519
-"""``{claim, due, previous, path, postponed}``: when each cron job runs next, under the internal id of its document."""
+"""``{claim, due, path, failures, previous}``: when each cron job runs next, under the internal id of its document."""
 CRON_JOB_LOGS_TABLE: Final = 520
-"""``{name, time, path, args, status, logLines, seconds}``: the newest runs of each cron job."""
+"""``{name, ts, path, args, status, logLines, executionTime}``: the newest runs of each cron job."""
 ENVIRONMENT_VARIABLES_TABLE: Final = 521
 """``{name, value}``, the value sealed: what an app is set up with beside its code."""
 SCHEDULED_FUNCTIONS_TABLE: Final = 539
+"""``{name, args, scheduledTime, completedTime, state}``: what apps see of scheduled functions (data-model §3.4)."""
 STORAGE_TABLE: Final = 540
 """539 and 540 are the numbers that clients see in ids (data-model §3.2)."""
 FILE_STORAGE_TABLE: Final = 541
@@ -121,7 +123,7 @@ SYSTEM_INDEXES: Final = (
     SystemIndex(SCHEDULED_FUNCTIONS_TABLE, 2, "by_completed_time", ("completedTime",)),
     SystemIndex(SCHEDULED_JOBS_TABLE, 2, "by_due", ("claim", "due", "path")),
     SystemIndex(CRON_NEXT_RUN_TABLE, 2, "by_due", ("claim", "due", "path")),
-    SystemIndex(CRON_JOB_LOGS_TABLE, 2, "by_name", ("name", "time")),
+    SystemIndex(CRON_JOB_LOGS_TABLE, 2, "by_name", ("name", "ts")),
     SystemIndex(FILE_STORAGE_TABLE, 2, "by_storage_id", ("storageId",)),
 )
 
@@ -164,6 +166,11 @@ def index_document_id(table_name: str, index_name: str, number: int) -> bytes:
     The number is part of it because a changed index is built under its old name, beside the one still in use.
     """
     return _derived_id(f"index:{table_name}.{index_name}:{number}")
+
+
+def cron_job_id(name: str) -> bytes:
+    """Return the internal id of the documents of a cron job."""
+    return _derived_id(f"cron:{name}")
 
 
 def session_request_id(session: str, request: int) -> bytes:

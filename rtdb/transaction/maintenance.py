@@ -10,6 +10,7 @@ hub; what does not (entries of an index nobody reads yet, or any more) is a writ
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from rtdb.clock import Clock
@@ -22,7 +23,7 @@ from rtdb.link.frames import BlockApplied, Commit, Write
 from rtdb.storage.documents import read_document
 from rtdb.storage.environment import ReadTransaction
 from rtdb.storage.meta import delete_backfill_cursor
-from rtdb.storage.system_tables import INDEXES_TABLE, SESSION_REQUESTS_TABLE
+from rtdb.storage.system_tables import INDEXES_TABLE, SCHEDULED_FUNCTIONS_TABLE, SESSION_REQUESTS_TABLE
 from rtdb.storage.undo import oldest_undo_seq
 from rtdb.transaction.group_commit import INTERNAL_CALL, Committer
 from rtdb.values.json_codec import decode_canonical, encode
@@ -39,6 +40,7 @@ SWEEP_SECONDS: Final = 10.0
 """How often old records are looked for. They are days old, so it hardly matters."""
 
 _DAY_MS: Final = 86_400_000
+_BEFORE_ALL_NUMBERS: Final = encode_key(-math.inf)
 
 
 class Maintenance:
@@ -119,28 +121,34 @@ class Maintenance:
             return self._committer.decide(txn, [self._transaction("_system/indexErased", [deletion])])
 
     def _sweep(self) -> BlockApplied | None:
-        """Trim history and delete one batch of expired session requests; come back at once if there may be more."""
+        """Trim history and delete one batch of expired records; come back at once if there may be more."""
         self._waits_for_undo = False
         now_ns = self._clock.now_ns()
         with self._committer.writing() as txn:
-            writes = self._expired_requests(txn, now_ns)
+            writes = self._expired(txn, now_ns)
             if len(writes) < DELETIONS_MAX:
                 self._sweep_at_ns = now_ns + int(SWEEP_SECONDS * 1e9)
             if self._committer.trim(txn, now_ns):
                 self._sweep_at_ns = now_ns
             if not writes:
                 return None
-            return self._committer.decide(txn, [self._transaction("_system/sessionRequests", writes)])
+            return self._committer.decide(txn, [self._transaction("_system/expired", writes)])
 
-    def _expired_requests(self, txn: ReadTransaction, now_ns: int) -> list[Write]:
-        table = self._committer.registry.table_by_number(SESSION_REQUESTS_TABLE)
-        assert table is not None
-        expired_before = now_ns / 1_000_000 - self._limits.session_request_days * _DAY_MS
-        writes = []
-        for _key, internal in scan(txn, table.by_creation_time, b"", encode_key(expired_before), descending=False):
-            writes.append(Write(SESSION_REQUESTS_TABLE, internal, None))
-            if len(writes) == DELETIONS_MAX:
-                break
+    def _expired(self, txn: ReadTransaction, now_ns: int) -> list[Write]:
+        """Return deletions of session requests and of scheduled functions that have ended, so many at most."""
+        limits = self._limits
+        requests = (SESSION_REQUESTS_TABLE, "by_creation_time", limits.session_request_days)
+        functions = (SCHEDULED_FUNCTIONS_TABLE, "by_completed_time", limits.scheduled_result_days)
+        writes: list[Write] = []
+        for number, name, days in (requests, functions):
+            table = self._committer.registry.table_by_number(number)
+            assert table is not None
+            before = encode_key(now_ns / 1_000_000 - days * _DAY_MS)
+            # What has not ended has no such time, which comes before all times.
+            for _key, internal in scan(txn, table.indexes[name], _BEFORE_ALL_NUMBERS, before, descending=False):
+                if len(writes) == DELETIONS_MAX:
+                    return writes
+                writes.append(Write(number, internal, None))
         return writes
 
     def _write_state(self, txn: ReadTransaction, definition: IndexDefinition, state: IndexState) -> Write:

@@ -60,7 +60,7 @@ class Savepoint(NamedTuple):
     """A state of a transaction's writes that it can go back to."""
 
     writes: workspace.Savepoint
-    counted: tuple[int, int]
+    counted: tuple[int, int, int, int]
 
 
 class Transaction:
@@ -330,18 +330,24 @@ class Transaction:
         index: str,
         expressions: Sequence[tuple[RangeOperator, str, Any]] = (),
         *,
+        after: bytes = b"",
         descending: bool = False,
     ) -> Iterator[Document]:
         """Yield the documents of a system table in the order of one of its indexes, as far as they are asked for.
 
-        ``expressions`` restrict it as those of ``with_index`` do. Only the platform scans so: nothing is counted.
+        ``expressions`` restrict it as those of ``with_index`` do, and ``after`` to keys behind that one. Only the
+        platform scans so: nothing is counted.
         """
         definition = self.registry.table_by_number(table)
         assert definition is not None, "system tables are always there"
         assert definition.is_system, "a table of the app is read with its rules"
         found = definition.indexes[index]
-        bounds = bounds_from_expressions(found, [RangeExpression(*parts) for parts in expressions], definition.name)
-        return run_stages(*self._workspace.scan(found, *bounds, descending=descending), [], _not_counted)
+        start, stop = bounds_from_expressions(
+            found, [RangeExpression(*parts) for parts in expressions], definition.name
+        )
+        if after:
+            start = max(start, after + b"\0")
+        return run_stages(*self._workspace.scan(found, start, stop, descending=descending), [], _not_counted)
 
     def get_system(self, table: int, internal: bytes) -> Document | None:
         """Return a document of a system table, or None. It is not counted."""
@@ -387,10 +393,26 @@ class Transaction:
         data = encode({**fields, "_creationTime": self._creation_time, "_id": encode_id(table, internal)})
         self._workspace.insert(table, internal, data)
 
+    def add_system(self, table: int, fields: Document) -> bytes:
+        """Write a new document of a system table, under a new internal id, which is returned."""
+        internal = new_internal_id(self._random, self._now_ns)
+        self.insert_system(table, internal, fields)
+        self._creation_time = math.nextafter(self._creation_time, math.inf)
+        return internal
+
     def delete_system(self, table: int, internal: bytes) -> None:
         """Remove a document of a system table, which exists. It is not counted."""
         self._require_writable()
         self._workspace.update(table, internal, None)
+
+    def count_scheduled(self, arguments_bytes: int) -> None:
+        """Count one scheduled function against the limits of this execution. Raises LimitError."""
+        self._usage.count_scheduled(arguments_bytes)
+
+    @property
+    def now_ms(self) -> float:
+        """The begin time, milliseconds since the epoch."""
+        return self._now_ns / 1_000_000
 
     def create_table(self, name: str) -> TableDefinition:
         """Create a table, or return the one there is."""

@@ -20,7 +20,15 @@ class Usage:
     """Documents and bytes read and written so far. The size of a document is taken to be that of its JSON, which is at
     hand, where the reference measures values: the limits are coarse and the two are close."""
 
-    __slots__ = ("_bytes_read", "_bytes_written", "_documents_read", "_documents_written", "_limits")
+    __slots__ = (
+        "_bytes_read",
+        "_bytes_scheduled",
+        "_bytes_written",
+        "_documents_read",
+        "_documents_written",
+        "_functions_scheduled",
+        "_limits",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -28,6 +36,8 @@ class Usage:
         self._bytes_read = 0
         self._documents_written = 0
         self._bytes_written = 0
+        self._functions_scheduled = 0
+        self._bytes_scheduled = 0
 
     def count_read(self, data_bytes: int) -> None:
         """Count one document read. Raises :class:`LimitError`."""
@@ -55,15 +65,41 @@ class Usage:
             *near_limit(f"Many bytes read {where}", self._bytes_read, limits.bytes_read_max, " bytes"),
             *near_limit(f"Many writes {where}", self._documents_written, limits.documents_written_max),
             *near_limit(f"Many bytes written {where}", self._bytes_written, limits.bytes_written_max, " bytes"),
+            *near_limit(
+                "Many functions scheduled by this mutation", self._functions_scheduled, limits.functions_scheduled_max
+            ),
+            *near_limit(
+                "Large total size of the arguments of scheduled functions from this mutation",
+                self._bytes_scheduled,
+                limits.scheduled_arguments_bytes_max,
+                " bytes",
+            ),
         ]
 
-    def writes_counted(self) -> tuple[int, int]:
-        """Return documents and bytes written so far."""
-        return self._documents_written, self._bytes_written
+    def writes_counted(self) -> tuple[int, int, int, int]:
+        """Return documents and bytes written, functions scheduled and bytes of their arguments, so far."""
+        return self._documents_written, self._bytes_written, self._functions_scheduled, self._bytes_scheduled
 
-    def uncount_writes(self, counted: tuple[int, int]) -> None:
+    def uncount_writes(self, counted: tuple[int, int, int, int]) -> None:
         """Go back to what :meth:`writes_counted` returned."""
-        self._documents_written, self._bytes_written = counted
+        self._documents_written, self._bytes_written, self._functions_scheduled, self._bytes_scheduled = counted
+
+    def count_scheduled(self, arguments_bytes: int) -> None:
+        """Count one scheduled function, unless it is one too many. Raises :class:`LimitError`."""
+        limits = self._limits
+        if self._functions_scheduled >= limits.functions_scheduled_max:
+            raise LimitError(
+                f"Too many functions scheduled by this mutation (limit: {limits.functions_scheduled_max})",
+                code="TooManyFunctionsScheduled",
+            )
+        if self._bytes_scheduled + arguments_bytes > limits.scheduled_arguments_bytes_max:
+            raise LimitError(
+                "Too large total size of the arguments of scheduled functions from this mutation "
+                f"(limit: {limits.scheduled_arguments_bytes_max} bytes)",
+                code="ScheduledFunctionsArgumentsTooLarge",
+            )
+        self._functions_scheduled += 1
+        self._bytes_scheduled += arguments_bytes
 
     def count_write(self, data_bytes: int) -> None:
         """Count one write, unless it is one too many: then it did not happen. Raises :class:`LimitError`."""

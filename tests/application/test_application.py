@@ -86,7 +86,9 @@ class Bench:
         config = Config(data_dir=Path("/nowhere"), limits=limits_)
         opened = CommitterReady(seq=10, ts=START_TS, past=[(9, START_TS - 1_000_000_000)])
         self.action_pool = ActionPool(self, limits_, start_runner=self.action_runners)
-        self.application = Application(config, self.clock, self.pool, self.action_pool, self.committer, opened)
+        self.application = Application(
+            config, self.clock, self.pool, self.action_pool, self.committer, opened, incarnation="test"
+        )
         self.application.use_description(
             Description(
                 functions=[

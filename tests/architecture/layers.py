@@ -22,6 +22,7 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.link",),
     ("rtdb.values",),
     # 1: what documents promise, where bytes lie, who is asking
+    ("rtdb.scheduler.cron_expression", "rtdb.scheduler.schedule"),
     ("rtdb.schema", "rtdb.storage", "rtdb.auth.identity"),
     ("rtdb.blobstore",),
     # the protocol and the app author's API: leaves, see below
@@ -39,6 +40,8 @@ ROWS: list[tuple[str, ...]] = [
         "rtdb.functions.query_builder",
         "rtdb.functions.log_lines",
         "rtdb.functions.convex_error",
+        "rtdb.functions.crons",
+        "rtdb.functions.scheduler_context",
         "rtdb.functions.http_headers",
         "rtdb.functions.http_message",
         "rtdb.functions.http_router",
@@ -50,6 +53,7 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.index",),
     # 3
     ("rtdb.transaction", "rtdb.storage.check"),
+    ("rtdb.scheduler.work", "rtdb.scheduler.works", "rtdb.scheduler.cron_job", "rtdb.scheduler.scheduled_job"),
     # the runner's process: it executes transactions, and nobody else imports it
     ("rtdb.functions",),
     ("rtdb.functions.runner",),
@@ -109,6 +113,8 @@ LEAVES: dict[str, str] = {
     "rtdb.functions.query_builder": _SCHEMA,
     "rtdb.functions.log_lines": _SCHEMA,
     "rtdb.functions.convex_error": _SCHEMA,
+    "rtdb.functions.crons": _SCHEMA,
+    "rtdb.functions.scheduler_context": _SCHEMA,
     "rtdb.functions.http_headers": _SCHEMA,
     "rtdb.functions.http_message": _SCHEMA,
     "rtdb.functions.http_router": _SCHEMA,

@@ -12,7 +12,7 @@ from rtdb.cli.deploy_client import DeployError
 from rtdb.cli.deploy_view import DeployView, show_error
 
 NOTHING: dict[str, Any] = {
-    f"{kind}_{what}": [] for kind in ("functions", "tables") for what in ("added", "changed", "removed")
+    f"{kind}_{what}": [] for kind in ("functions", "crons", "tables") for what in ("added", "changed", "removed")
 } | {"routes_added": [], "routes_removed": [], "indexes": []}
 
 
@@ -33,13 +33,14 @@ def test_each_change_is_a_line_with_its_sign() -> None:
         {"table": "b", "name": "by_z", "fields_before": ["z"], "fields": []},
     ]
     change = NOTHING | {"functions_added": ["m:f"], "functions_removed": ["m:g"], "tables_changed": ["a"]}
-    change |= {"routes_added": ["POST /a"], "routes_removed": ["GET /b/*"]}
+    change |= {"crons_changed": ["every night"], "routes_added": ["POST /a"], "routes_removed": ["GET /b/*"]}
     DeployView(console).show({"type": "described", "bundle": "00", "change": change | {"indexes": indexes}})
     assert shown(console) == [
         "  + function m:f",
         "  - function m:g",
         "  + route POST /a",
         "  - route GET /b/*",
+        "  ~ cron every night",
         "  ~ table a",
         "  + index a.by_x [x, y.z]",
         "  ~ index a.by_y [y] → [z]",

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from rtdb.link.frames import ScheduledRun
+from rtdb.scheduler.agenda import Waiting
 from rtdb.values.document_id import decode_id
 from tests.functions.action_bench import running_actions
 from tests.functions.app_bench import AppBench
@@ -18,7 +20,7 @@ BLOCK = re.compile(r"^```python\n# (\w+)\.py\n(.*?)^```", re.MULTILINE | re.DOTA
 
 def test_the_apps_functions_do_what_the_page_says(tmp_path: Path) -> None:
     modules = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
-    assert modules.keys() == {"schema", "rooms", "messages", "welcome"}
+    assert modules.keys() == {"schema", "rooms", "messages", "welcome", "reminders", "crons"}
     app = AppBench(tmp_path, **modules)
     app.push()
     room = app.run("rooms:open", {"name": "hall"})
@@ -36,6 +38,20 @@ def test_the_apps_functions_do_what_the_page_says(tmp_path: Path) -> None:
     second = app.run("messages:page", {"room": room, "paginationOpts": options})
     assert [row["body"] for row in first["page"] + second["page"]] == ["4", "3", "2", "1", "0"]
     assert second["isDone"]
+    reminder = app.run("reminders:remind", {"room": room, "minutes": 1})
+    app.run("reminders:forget", {"reminder": reminder})
+    app.run("reminders:remind", {"room": room, "minutes": 1})
+    asked = {"kind": "job", "after": "", "count": 10}
+    (ring,) = app.run("_system/scheduler:waiting", asked, internal=True, by_server=True)
+    waiting = Waiting.of_key(bytes.fromhex(ring))
+    run = ScheduledRun("job", waiting.internal, waiting.due)
+    app.run(waiting.path, kind="mutation", internal=True, scheduled=run)
+    app.clock.now += 1_000_000
+    app.run("reminders:greet", internal=True)
+    app.run("reminders:prune", {"keep": 2}, internal=True)
+    newest = app.run("messages:page", {"room": room, "paginationOpts": {"numItems": 9, "cursor": None}})
+    assert [row["body"] for row in newest["page"]] == ["Good morning", "Time is up"]
+    assert [cron.name for cron in app.app.description.crons] == ["good morning", "last working day", "prune"]
     assert decode_id(room).table != decode_id(popular[0]["_id"]).table
     app.close()
 

@@ -13,7 +13,16 @@ from rtdb.functions.description import encode_description
 from rtdb.functions.environment_variables import CLOUD_URL, SITE_URL, EnvironmentVariables
 from rtdb.functions.executor import execute
 from rtdb.functions.services import Services
-from rtdb.link.frames import BlockApplied, Call, Commit, ExecutionError, Outcome, RequestKind, SessionRequest
+from rtdb.link.frames import (
+    BlockApplied,
+    Call,
+    Commit,
+    ExecutionError,
+    Outcome,
+    RequestKind,
+    ScheduledRun,
+    SessionRequest,
+)
 from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.group_commit import open_committer
 from rtdb.transaction.maintenance import Maintenance
@@ -67,6 +76,7 @@ class AppBench:
         raw_args: bytes | None = None,
         journal: str | None = None,
         by_server: bool = False,
+        scheduled: ScheduledRun | None = None,
     ) -> Outcome:
         """Run one call at the newest position; nothing is committed."""
         self._calls += 1
@@ -81,6 +91,7 @@ class AppBench:
             session=session,
             journal=journal,
             by_server=by_server,
+            scheduled=scheduled,
         )
         with Snapshot(self.committer.environment, self.cache) as snapshot:
             return execute(

@@ -227,4 +227,5 @@ def test_call_carries_what_the_query_was_asked_with() -> None:
         "session": None,
         "journal": "3",
         "by_server": False,
+        "scheduled": None,
     }

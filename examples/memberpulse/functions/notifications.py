@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
-from rtdb import UNDEFINED, Undefined, mutation, query, v
+from rtdb import UNDEFINED, Undefined, internal_mutation, mutation, query, v
 
 from ._generated.data_model import NotificationsDoc, NotificationsId
 from ._generated.server import MutationContext, QueryContext
 from .schema import schema
+
+KEPT_MILLISECONDS = 30 * 86_400_000
+DELETED_AT_ONCE = 500
 
 
 @query(args={"userId": v.string()}, returns=v.array(schema.document("notifications")))
@@ -60,3 +63,18 @@ def create(
             "createdAt": ctx.now(),
         },
     )
+
+
+@internal_mutation(args={}, returns=v.null())
+def cleanup(ctx: MutationContext) -> None:
+    """Delete notifications that are a month old, the oldest first; what is too much for one time follows at once."""
+    oldest = ctx.now() - KEPT_MILLISECONDS
+    expired = (
+        ctx.db.query("notifications")
+        .with_index("by_creation_time", lambda q: q.lt("_creationTime", oldest))
+        .take(DELETED_AT_ONCE)
+    )
+    for notification in expired:
+        ctx.db.delete(notification["_id"])
+    if len(expired) == DELETED_AT_ONCE:
+        ctx.scheduler.run_after(0, cleanup)

@@ -42,7 +42,7 @@ def get_online_users(ctx: QueryContext, organizationId: str) -> list[PresenceDoc
 
 @internal_mutation(args={}, returns=v.null())
 def cleanup(ctx: MutationContext) -> None:
-    """Forget whoever has been away for an hour. Only the server itself and administrators can call this."""
+    """Forget whoever has been away for an hour. crons.py has this called; clients cannot."""
     oldest = ctx.now() - FORGOTTEN_MILLISECONDS
     for record in ctx.db.query("presence").filter(lambda q: q.lt(q.field("lastSeen"), oldest)).collect():
         ctx.db.delete(record["_id"])

@@ -6,7 +6,8 @@ all of them together.
 
 Contents: ``definition`` (what a system function is, and how it reads its arguments), ``deployments`` (the steps of a
 deploy that touch data), ``environment_variables`` (what administrators see and change of them), ``files`` (what the
-server does to the documents of files), ``tables`` (their numbers).
+server does to the documents of files), ``scheduler`` (what becomes of scheduled functions and cron jobs), ``tables``
+(their numbers).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from rtdb.functions.environment_variables import EnvironmentVariables
-from rtdb.functions.system import deployments, environment_variables, files, tables
+from rtdb.functions.system import deployments, environment_variables, files, scheduler, tables
 from rtdb.functions.system.definition import SYSTEM_PATH_PREFIX, SystemFunction
 
 __all__ = ["SYSTEM_PATH_PREFIX", "SystemFunction", "system_functions"]
@@ -22,6 +23,7 @@ __all__ = ["SYSTEM_PATH_PREFIX", "SystemFunction", "system_functions"]
 _EVERYWHERE: Final[dict[str, SystemFunction]] = {
     **deployments.FUNCTIONS,
     **files.FUNCTIONS,
+    **scheduler.FUNCTIONS,
     **tables.FUNCTIONS,
 }
 """Those that are the same on every server, by path."""

@@ -5,7 +5,7 @@
     prepare        tables made, new indexes begun beside those in use                                    a mutation
     check          the documents that are there, a chunk at a time, against the new schema               queries
     check_changes  the documents written since, again and again until few are left                       queries
-    push           what was written last is checked, indexes and deployment change hands: the switch     a mutation
+    push           what was written last is checked, indexes, cron jobs and deployment change hands      a mutation
     abandon        what was begun is dropped: instead of a push                                          a mutation
 
 Writes go on all the time, and functions know nothing of the schema to come. That no document escapes the check is the
@@ -37,6 +37,7 @@ from rtdb.functions.description import decode_description
 from rtdb.functions.system.definition import Arguments, SystemFunction, convert_arguments
 from rtdb.index.definition import IndexDefinition, IndexState, TableDefinition
 from rtdb.index.index_key import full_key
+from rtdb.scheduler.cron_job import switch_crons
 from rtdb.schema.compiled import compile_document_validator
 from rtdb.schema.schema import Schema, schema_from_json
 from rtdb.schema.schema_change import compare_schemas
@@ -186,6 +187,7 @@ def push(transaction: Transaction, arguments: Arguments) -> Any:
         transaction.delete_system(DEPLOYMENTS_TABLE, _internal_id(active["bundle"]))
     fields = {"state": "active", "bundle": asked.bundle, "description": asked.description}
     transaction.put_system(DEPLOYMENTS_TABLE, _internal_id(asked.bundle), fields)
+    switch_crons(transaction, decode_description(asked.description).crons)
     return {"deployment": identifier}
 
 

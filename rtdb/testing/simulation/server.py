@@ -121,7 +121,15 @@ class SimulatedServer:
             past = undo_positions(txn)
         ready = frames.CommitterReady(seq=position.seq, ts=position.ts, past=past)
         action_pool = ActionPool(self, config.limits, start_runner=self._start_action_runner)
-        self.application = Application(config, self._clock, pool, action_pool, self._to_committer, ready)
+        self.application = Application(
+            config,
+            self._clock,
+            pool,
+            action_pool,
+            self._to_committer,
+            ready,
+            incarnation=chance.fork().bytes(8).hex(),
+        )
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             with trio.fail_after(START_SECONDS_MAX):
@@ -146,6 +154,7 @@ class SimulatedServer:
             for number in range(config.gateways):
                 self._start_gateway(number)
             self._events.after(TICK_SECONDS, self._tick)
+            nursery.start_soon(self.application.scheduler.run)
             task_status.started()
 
     def kill(self) -> None:
@@ -175,6 +184,7 @@ class SimulatedServer:
         return (
             self.alive
             and not self.application.calls
+            and not self.application.scheduler.statistics()["running"]
             and self.committer.idle
             and not self._from_committer.under_way
             and not statistics.executions_running

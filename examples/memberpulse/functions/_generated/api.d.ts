@@ -192,6 +192,14 @@ export declare const api: {
 
 /** The functions that other functions may call, and administrators, but no client. */
 export declare const internal: {
+  notifications: {
+    cleanup: FunctionReference<
+      "mutation",
+      "internal",
+      {},
+      null
+    >;
+  };
   presence: {
     cleanup: FunctionReference<
       "mutation",
