@@ -126,9 +126,7 @@ class FunctionCalls:
                 Scheduler(self._jobs),
             )
         else:
-            context = QueryContext(
-                self._transaction, pages, self._invocation, self._environment, self._files, self
-            )
+            context = QueryContext(self._transaction, pages, self._invocation, self._environment, self._files, self)
         returned = self._run_handler(function.handler, context, arguments)
         exact, result = encode_result(function.path, returned, self._limits)
         check_result(function, exact)
