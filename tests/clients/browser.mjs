@@ -1,19 +1,20 @@
-// Opens react_app.jsx in headless Chromium, and is driven from a test like driver.mjs: a JSON command a line in, a JSON
-// event a line out.
+// Opens an app in headless Chromium, and is driven from a test like driver.mjs: a JSON command a line in, a JSON event a
+// line out.
 //
-//   node browser.mjs URL COUNTER
+//   node browser.mjs URL APP SUBJECT           (APP: react_app.jsx or react_list.jsx; SUBJECT: the counter or the room)
 //
-// Operations: click; act (run the action so many "times", and give its result); text (of the button); shown (all that was on it, in order); wait_text (for "text" to be on it).
+// Operations: click (the button); act (run the action so many "times", and give its result); shown (all that was on the
+// page, in order); wait_text (for "text" to be all there is in the first "element"); queries (the arguments of every query that was subscribed to).
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
-const [url, counter] = process.argv.slice(2);
+const [url, app, subject] = process.argv.slice(2);
 const WAIT_MS = 20_000;
 
 const bundle = await build({
-  entryPoints: [fileURLToPath(new URL("react_app.jsx", import.meta.url))],
+  entryPoints: [fileURLToPath(new URL(app, import.meta.url))],
   bundle: true,
   write: false,
   jsx: "automatic",
@@ -25,17 +26,28 @@ const browser = await chromium.launch({
 });
 const page = await browser.newPage();
 page.on("pageerror", (error) => console.error(error));
+const queries = [];
+page.on("websocket", (socket) =>
+  socket.on("framesent", ({ payload }) => {
+    const { type, modifications } = JSON.parse(payload);
+    if (type !== "ModifyQuerySet") return;
+    for (const { type, args } of modifications) if (type === "Add") queries.push(args[0]);
+  }),
+);
 await page.setContent('<div id="root"></div>');
-await page.evaluate((names) => Object.assign(window, names), { deployment: url, counter });
+await page.evaluate((names) => Object.assign(window, names), { deployment: url, subject });
 await page.addScriptTag({ content: bundle.outputFiles[0].text });
 
-const button = page.locator("button");
 const perform = {
-  click: () => button.click(),
-  act: ({ times }) => page.evaluate(([name, times]) => window.act({ name, times }), [counter, times]),
-  text: () => button.textContent(),
+  click: () => page.locator("button").click(),
+  act: ({ times }) => page.evaluate(([name, times]) => window.act({ name, times }), [subject, times]),
   shown: () => page.evaluate(() => window.shown),
-  wait_text: ({ text }) => button.filter({ hasText: new RegExp(`^${text}$`) }).waitFor({ timeout: WAIT_MS }),
+  wait_text: ({ element, text }) =>
+    page
+      .locator(element)
+      .filter({ hasText: new RegExp(`^${text.replaceAll(".", "\\.")}$`) })
+      .waitFor({ timeout: WAIT_MS }),
+  queries: async () => queries,
 };
 
 const say = (event) => process.stdout.write(JSON.stringify(event) + "\n");

@@ -8,7 +8,7 @@ const get = makeFunctionReference("counters:get");
 const increment = makeFunctionReference("counters:increment");
 const incrementOften = makeFunctionReference("counters:increment_often");
 const client = new ConvexReactClient(window.deployment);
-const args = { name: window.counter };
+const args = { name: window.subject };
 
 // What was on the page, without repeats: `null` is "not there yet".
 window.shown = [];

