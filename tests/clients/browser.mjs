@@ -4,7 +4,8 @@
 //   node browser.mjs URL APP SUBJECT           (APP: react_app.jsx or react_list.jsx; SUBJECT: the counter or the room)
 //
 // Operations: click (the button); act (run the action so many "times", and give its result); shown (all that was on the
-// page, in order); wait_text (for "text" to be all there is in the first "element"); queries (the arguments of every query that was subscribed to).
+// page, in order); wait_text (for "text" to be all there is in the first "element"); queries (the arguments of every query
+// that was subscribed to).
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
