@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from rtdb.client import ConvexError, open_client
 from tests.e2e.conftest import StartClient
 from tests.e2e.official_client import CallFailed
 from tests.e2e.server_process import ServerProcess
@@ -116,3 +119,58 @@ def test_what_is_not_awaited_is_reported(server: ServerProcess) -> None:
         "See https://docs.convex.dev/functions/actions#dangling-promises for more information."
     ]
     assert "forgotten" not in call(server, "query", "tasks:names")["value"]
+
+
+async def test_our_own_client_runs_actions(server: ServerProcess) -> None:
+    async with open_client(server.url) as client:
+        assert await client.action("tasks:outer", {"name": "ours"}) == "hidden ours"
+        with pytest.raises(ConvexError, match="Uncaught ConvexError") as caught:
+            await client.action("tasks:write_then_raise", {"name": "ours!"})
+        assert caught.value.data == {"gone wrong": "ours!"}
+
+
+def test_the_command_line_runs_actions(server: ServerProcess) -> None:
+    command = [sys.executable, "-m", "rtdb.cli.main", "run", "tasks:chatter", '{"name": "cli"}', "--url", server.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "null\n")
+    assert done.stderr == "[LOG] this is cli\n[WARN] that was cli\n"
+
+
+def test_many_actions_of_one_session_run_at_once(server: ServerProcess, start_node: StartClient) -> None:
+    client = start_node(server)
+    before = call(server, "query", "tasks:names")["value"]
+    calls = [client.start("action", "tasks:record", {"name": f"crowd {number:03}"}) for number in range(300)]
+    values = [client.finish(number, seconds=60) for number in calls]
+    assert [(value["before"], value["after"]) for value in values] == [(0, 1)] * 300
+    assert len(call(server, "query", "tasks:names")["value"]) == len(before) + 300
+
+
+def test_more_actions_than_there_is_room_for_wait_and_are_then_refused(tmp_path: Path) -> None:
+    limits = {"action_runners": 1, "action_runner_calls_max": 2, "action_queue_seconds_max": 2}
+    options = [word for name, value in limits.items() for word in ("--limit", f"{name}={value}")]
+    body = {"path": "evil:wait", "args": {"seconds": 1.5}, "format": "json"}
+    with ServerProcess(tmp_path / "data", APP, options) as server, ThreadPoolExecutor(6) as threads:
+        responses = list(threads.map(lambda _: httpx.post(f"{server.url}/api/action", json=body, timeout=60), range(6)))
+    assert sorted(response.status_code for response in responses) == [200] * 4 + [429] * 2
+    (refused, _) = [response.json() for response in responses if response.status_code == 429]
+    assert refused["code"] == "TooManyConcurrentRequests"
+    assert "limited to 2 concurrent actions" in refused["message"]
+
+
+def test_with_redaction_an_action_tells_its_caller_nothing_but_its_data(
+    tmp_path: Path, start_client: StartClient
+) -> None:
+    with ServerProcess(tmp_path / "data", APP, ["--redact-errors"]) as server:
+        client = start_client(server)
+        with pytest.raises(CallFailed) as caught:
+            client.request("action", "tasks:write_then_raise", {"name": "secret"})
+        assert caught.value.data == {"gone wrong": "secret"}
+        assert "Server Error" in caught.value.message
+        assert "ConvexError: " not in caught.value.message
+        with pytest.raises(CallFailed) as caught:
+            client.request("action", "evil:raise_in_nursery", {})
+        assert caught.value.data is None
+        assert "on purpose" not in caught.value.message
+        body = {"path": "tasks:chatter", "args": {"name": "secret"}, "format": "json"}
+        answer = httpx.post(f"{server.url}/api/action", json=body, timeout=60).json()
+        assert answer == {"status": "success", "value": None}, "no log lines"
