@@ -94,6 +94,7 @@ class Bench:
                 functions=[
                     FunctionDescription(path="m:read", kind="query", internal=False, args={}, returns=None),
                     FunctionDescription(path="m:write", kind="mutation", internal=False, args={}, returns=None),
+                    FunctionDescription(path="m:act", kind="action", internal=False, args={}, returns=None),
                 ],
                 schema=None,
             )

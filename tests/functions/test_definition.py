@@ -3,9 +3,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trio
 
-from rtdb import internal_mutation, internal_query, mutation, query, v
+from rtdb import action, internal_action, internal_mutation, internal_query, mutation, query, v
 from rtdb.functions.definition import FunctionDefinition
+
+
+def test_actions_are_async_functions() -> None:
+    @action(args={"n": v.number()})
+    async def double(ctx: Any, n: float) -> float:
+        return n * 2
+
+    assert isinstance(double, FunctionDefinition)
+    assert (double.kind, double.visibility) == ("action", "public")
+    assert trio.run(lambda: double(None, n=2)) == 4
+    hidden = internal_action(coroutine)
+    assert isinstance(hidden, FunctionDefinition)
+    assert (hidden.kind, hidden.visibility) == ("action", "internal")
+
+
+@pytest.mark.parametrize("name", ["one", "generator", "async_generator"])
+def test_what_is_not_async_cannot_be_an_action(name: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} is not an `async def`: actions are"):
+        action(globals()[name])
 
 
 def test_the_four_decorators_say_kind_and_visibility() -> None:
@@ -40,6 +60,10 @@ def test_without_declared_arguments_any_are_accepted() -> None:
 
 
 async def coroutine(ctx: Any) -> None: ...
+
+
+async def async_generator(ctx: Any) -> Any:
+    yield 1
 
 
 def generator(ctx: Any) -> Any:

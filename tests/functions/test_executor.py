@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from rtdb.config import Limits
 from rtdb.index.index_range import prefix_range
-from rtdb.link.frames import SessionRequest
+from rtdb.link.frames import RequestKind, SessionRequest
 from rtdb.storage.documents import delete_document
 from rtdb.storage.keys import document_key
 from rtdb.storage.system_tables import (
@@ -141,6 +141,16 @@ def test_internal_functions_are_found_by_those_who_may(bench: MakeBench) -> None
 )
 def test_the_wrong_kind_is_an_error(bench: MakeBench, path: str, kind: str, message: str) -> None:
     assert bench(m=FUNCTIONS).error(path, kind=kind).message == message
+
+
+@pytest.mark.parametrize("kind", ["query", "mutation", "action", "any"])
+def test_an_action_is_found_and_not_run(bench: MakeBench, kind: RequestKind) -> None:
+    """The hub has it run elsewhere, if it is what was asked for."""
+    outcome = bench(m="@action\nasync def a(ctx): raise KeyError").execute("m:a", kind=kind)
+    assert outcome.kind == "action"
+    assert outcome.error is not None
+    assert outcome.error.code == "WrongFunctionKind"
+    assert outcome.writes == []
 
 
 def test_a_path_that_cannot_be_one_is_an_error(bench: MakeBench) -> None:
