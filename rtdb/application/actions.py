@@ -52,4 +52,6 @@ class Actions:
         self._positions = positions
 
     def run(self, accepted: AcceptedCall) -> None:
-        self._pool.submit(_ActionExecution(accepted, self._positions, self._limits.action_seconds_max))
+        execution = _ActionExecution(accepted, self._positions, self._limits.action_seconds_max)
+        accepted.carrier = execution
+        self._pool.submit(execution)

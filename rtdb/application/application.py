@@ -14,7 +14,7 @@ from typing import Final
 
 from rtdb.application.actions import Actions
 from rtdb.application.caller import Caller, LinkCaller, OutgoingLink
-from rtdb.application.calls import Calls
+from rtdb.application.calls import CallKey, Calls
 from rtdb.application.completions import Completions
 from rtdb.application.mutations import Mutations
 from rtdb.application.positions import Positions
@@ -109,7 +109,8 @@ class Application:
     def gateway_message(self, gateway: int, message: Message) -> None:
         match message:
             case frames.CallRequest():
-                self.request(LinkCaller(self._gateways[gateway], message.call), message)
+                caller = LinkCaller(self._gateways[gateway], message.call)
+                self.request(caller, message, key=(gateway, message.call))
             case frames.FileStepRequest():
                 self.take_file_step(LinkCaller(self._gateways[gateway], message.call), message)
             case frames.Watch():
@@ -117,9 +118,8 @@ class Application:
             case frames.Unwatch():
                 self._watched.unwatch(gateway, message.watch)
             case frames.Cancel():
-                # Executions are short and cannot be taken back from a runner's queue, and an action goes on whoever
-                # waits for it; the answer is dropped there.
-                pass
+                # What has begun goes on, whoever waits for it; its answer is dropped there.
+                self._calls.withdraw((gateway, message.call))
             case _:
                 raise AssertionError(f"a gateway sent {type(message).__name__}")
 
@@ -143,16 +143,17 @@ class Application:
         by_server: bool = False,
         by_action: bool = False,
         scheduled: frames.ScheduledRun | None = None,
+        key: CallKey | None = None,
     ) -> None:
         """Run a function for a caller, who is answered exactly once.
 
         ``by_server``: it is the hub itself; ``by_action``: it is an action under way; ``scheduled``: it is the run of
-        this work.
+        this work; ``key``: it is a gateway, which may cancel it.
         """
         kind = self._functions.get(request.path)
         source = "" if kind is None else request.path
         accepted = self._calls.accept(
-            caller, request, source, by_server=by_server, by_action=by_action, scheduled=scheduled
+            caller, request, source, by_server=by_server, by_action=by_action, scheduled=scheduled, key=key
         )
         if accepted is None:
             return

@@ -61,6 +61,15 @@ class SessionCaller:
     def join(self, caller: Caller) -> None:
         self._callers.append(caller)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether only the client that sent it first has asked for it."""
+        return len(self._callers) == 1
+
+    def forget(self) -> None:
+        """There will be no answer: who sends the mutation again begins anew."""
+        del self._under_way[self._request]
+
     def answer(self, result: bytes | None, error: frames.ExecutionError | None, log_lines: list[str], ts: int) -> None:
         del self._under_way[self._request]
         for caller in self._callers:

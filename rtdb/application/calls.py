@@ -6,6 +6,7 @@ Executions of watched queries are not calls: nobody waits for them to end, and a
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import trio
 
@@ -14,20 +15,37 @@ from rtdb.application.completions import Completion, Completions, unexecuted_out
 from rtdb.config import Limits
 from rtdb.link import frames
 
-__all__ = ["AcceptedCall", "Calls"]
+__all__ = ["AcceptedCall", "CallKey", "Calls", "Carrier"]
+
+
+CallKey = tuple[int, int]
+"""The gateway that asked, and its number for the call."""
+
+
+class Carrier(Protocol):
+    """What carries a call out."""
+
+    def withdraw(self) -> bool:
+        """Give the call up if it has not begun, and return whether that was so: then nothing more comes of it."""
+        ...
 
 
 class AcceptedCall:
-    """A call from being accepted to its answer. Whoever carries it out calls one of the two methods, once."""
+    """A call from being accepted to its answer. Whoever carries it out calls :meth:`finish` or :meth:`fail`, once.
 
-    __slots__ = ("_caller", "_calls", "call", "source")
+    ``source`` is the path of the function if there is one of that name, else empty. ``carrier`` is what can give it up
+    before it has begun; it is let go of at the end, since the two hold each other.
+    """
 
-    def __init__(self, calls: Calls, caller: Caller, call: frames.Call, source: str) -> None:
+    __slots__ = ("_caller", "_calls", "call", "carrier", "key", "source")
+
+    def __init__(self, calls: Calls, caller: Caller, call: frames.Call, source: str, key: CallKey | None) -> None:
         self._calls = calls
         self._caller = caller
         self.call = call
         self.source = source
-        """The path of the function if there is one of that name, else empty."""
+        self.key = key
+        self.carrier: Carrier | None = None
 
     def finish(self, outcome: frames.Outcome, ts: int, *, cached: bool = False) -> None:
         """End it with an outcome, which may be an error of the function; ``ts`` is that of its commit or snapshot."""
@@ -39,8 +57,20 @@ class AcceptedCall:
 
     def completed(self, completion: Completion) -> None:
         outcome = completion.outcome
-        self._calls.ended()
+        self.carrier = None
+        self._calls.ended(self)
         self._caller.answer(outcome.result, outcome.error, outcome.log_lines, completion.ts)
+
+    def withdraw(self) -> None:
+        """Give it up if it has not begun and nobody else waits for it."""
+        joined = self._caller if isinstance(self._caller, SessionCaller) else None
+        if joined is not None and not joined.is_alone:
+            return
+        if self.carrier is not None and self.carrier.withdraw():
+            self.carrier = None
+            if joined is not None:
+                joined.forget()
+            self._calls.ended(self)
 
 
 class Calls:
@@ -51,6 +81,8 @@ class Calls:
         self._next_call = next_call
         self.completions = completions
         self._count = 0
+        self._asked: dict[CallKey, AcceptedCall] = {}
+        """What gateways wait for."""
         self._sessions: dict[frames.SessionRequest, SessionCaller] = {}
         self.draining = False
         self._idle = trio.Event()
@@ -67,11 +99,12 @@ class Calls:
         by_server: bool,
         by_action: bool,
         scheduled: frames.ScheduledRun | None,
+        key: CallKey | None,
     ) -> AcceptedCall | None:
         """Return the call to carry out, or None: then the caller has been refused, or waits for one under way.
 
         ``by_server``, ``by_action``: the server itself asks, or an action that is under way, who may finish what they
-        have begun when nobody else may begin.
+        have begun when nobody else may begin. ``key`` is what the call may be withdrawn by.
         """
         if request.session is not None:
             # Sent again while its first attempt is under way: a second one could fail, and be told of, while the first
@@ -99,10 +132,22 @@ class Calls:
             by_server=by_server,
             scheduled=scheduled,
         )
-        return AcceptedCall(self, caller, call, source)
+        accepted = AcceptedCall(self, caller, call, source, key)
+        if key is not None:
+            self._asked[key] = accepted
+        return accepted
 
-    def ended(self) -> None:
-        """A call has been completed."""
+    def withdraw(self, key: CallKey) -> None:
+        """Nobody waits for a call any more: it need not be run if it has not begun."""
+        accepted = self._asked.get(key)
+        if accepted is not None:
+            accepted.withdraw()
+
+    def ended(self, accepted: AcceptedCall) -> None:
+        """A call has been completed or withdrawn."""
+        # A gateway that was started in another's place numbers its calls from 1 again.
+        if accepted.key is not None and self._asked.get(accepted.key) is accepted:
+            del self._asked[accepted.key]
         self._count -= 1
         if self.draining and self._count == 0:
             self._idle.set()

@@ -18,7 +18,7 @@ import msgspec
 import trio
 
 from rtdb.application.caller import OutgoingLink
-from rtdb.application.calls import AcceptedCall
+from rtdb.application.calls import AcceptedCall, Carrier
 from rtdb.config import Limits
 from rtdb.functions.runner_pool import Execution, RunnerPool
 from rtdb.functions.serial_lane import SerialLane
@@ -28,9 +28,12 @@ __all__ = ["Mutations"]
 
 
 class _Mutation:
-    """A mutation until it is answered: through the pool or the lane, as often as it is beaten."""
+    """A mutation until it is answered: through the pool or the lane, as often as it is beaten.
 
-    __slots__ = ("_accepted", "_deadline", "_mutations", "call", "losses", "outcome", "source")
+    ``place`` is its attempt in the pool or its entry in the lane, None while it is in neither, and at its end.
+    """
+
+    __slots__ = ("_accepted", "_deadline", "_mutations", "call", "losses", "outcome", "place", "source")
 
     def __init__(self, mutations: Mutations, accepted: AcceptedCall, deadline: float) -> None:
         self._mutations = mutations
@@ -40,12 +43,21 @@ class _Mutation:
         self.source = accepted.source
         self.losses = 0
         self.outcome: frames.Outcome | None = None
+        self.place: Carrier | None = None
 
     def finish(self, outcome: frames.Outcome, ts: int) -> None:
+        self.place = None
         self._accepted.finish(outcome, ts)
 
     def fail(self, error: frames.ExecutionError) -> None:
+        self.place = None
         self._accepted.fail("mutation", error)
+
+    def withdraw(self) -> bool:
+        withdrawn = self.place is not None and self.place.withdraw()
+        if withdrawn:
+            self.place = None
+        return withdrawn
 
     def is_late(self) -> bool:
         return trio.current_time() > self._deadline
@@ -59,6 +71,7 @@ class _Mutation:
         self.fail(error)
 
     def lane_declined(self) -> None:
+        self.place = None
         self._mutations.run_in_pool(self)
 
 
@@ -108,7 +121,7 @@ class Mutations:
             return
         mutation = self._begin(accepted)
         if self._pool.is_fast(mutation.source):
-            self._lane.submit(mutation)
+            self._run_in_lane(mutation)
         else:
             self.run_in_pool(mutation)
 
@@ -117,16 +130,25 @@ class Mutations:
         self.executed(self._begin(accepted), outcome)
 
     def _begin(self, accepted: AcceptedCall) -> _Mutation:
-        return _Mutation(self, accepted, trio.current_time() + self._limits.mutation_seconds_max)
+        mutation = _Mutation(self, accepted, trio.current_time() + self._limits.mutation_seconds_max)
+        accepted.carrier = mutation
+        return mutation
+
+    def _run_in_lane(self, mutation: _Mutation) -> None:
+        entry = self._lane.submit(mutation)
+        if entry.waits:
+            mutation.place = entry
 
     # --- attempts in the pool -----------------------------------------------------------------------------------------
 
     def run_in_pool(self, mutation: _Mutation) -> None:
         call = msgspec.structs.replace(mutation.call, call=self._next_call())
-        self._pool.submit(_MutationExecution(self, mutation, call, self._limits.mutation_seconds_max))
+        mutation.place = execution = _MutationExecution(self, mutation, call, self._limits.mutation_seconds_max)
+        self._pool.submit(execution)
 
     def executed(self, mutation: _Mutation, outcome: frames.Outcome) -> None:
         """Answer at once what has no effect; send the rest to the committer."""
+        mutation.place = None
         if outcome.replayed_ts is not None:
             mutation.finish(outcome, outcome.replayed_ts)
         elif not outcome.writes:
@@ -181,7 +203,7 @@ class Mutations:
         if mutation.is_late():
             mutation.fail(_conflict_error(mutation, loss))
         elif mutation.losses >= self._limits.lane_losses_max:
-            self._lane.submit(mutation)
+            self._run_in_lane(mutation)
         else:
             self.run_in_pool(mutation)
 

@@ -86,4 +86,6 @@ class Queries:
                 accepted.finish(outcome, self._positions.ts, cached=True)
                 return
         seconds_max = self._limits.query_seconds_max
-        self._pool.submit(_QueryExecution(accepted, call, seconds_max, self._found_mutation, self._found_action))
+        execution = _QueryExecution(accepted, call, seconds_max, self._found_mutation, self._found_action)
+        accepted.carrier = execution
+        self._pool.submit(execution)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from rtdb.link import frames
 
 __all__ = [
@@ -17,17 +19,38 @@ class ActionExecution:
 
     The rest is the pool's: ``waiting_since`` is the time from which it has waited for a runner, ``begun_at`` that of
     being sent to one, and ``cancelled_at`` that of being told to stop, ``cancelled_because`` of this; None before.
+    ``waiting`` is whether it waits for a runner.
     """
 
-    __slots__ = ("begun_at", "call", "cancelled_at", "cancelled_because", "seconds_max", "waiting_since")
+    __slots__ = (
+        "begun_at",
+        "call",
+        "cancelled_at",
+        "cancelled_because",
+        "seconds_max",
+        "waiting",
+        "waiting_since",
+        "withdrawn",
+    )
 
     def __init__(self, call: frames.ActionCall, seconds_max: float) -> None:
         self.call = call
         self.seconds_max = seconds_max
+        self.waiting = False
         self.waiting_since = 0.0
+        self.withdrawn = False
         self.begun_at = 0.0
         self.cancelled_at: float | None = None
         self.cancelled_because: frames.ExecutionError | None = None
+
+    def withdraw(self) -> bool:
+        """Give the action up if it waits for a runner, and return whether it did: then nobody is called back."""
+        if self.withdrawn or not self.waiting:
+            return False
+        self.withdrawn = True
+        # Its place in the queue goes when its turn comes; arguments may be large, and need not wait for that.
+        self.call = msgspec.structs.replace(self.call, args=b"")
+        return True
 
     def finished(self, outcome: frames.ActionOutcome) -> None:
         """The action has ended; its outcome may be an error of its own."""

@@ -99,6 +99,7 @@ class ActionPool:
         """Run an action as soon as an action runner has room."""
         now = trio.current_time()
         execution.waiting_since = now
+        execution.waiting = True
         self._waiting.append(execution)
         self._dispatch_waiting(now)
 
@@ -111,7 +112,9 @@ class ActionPool:
                 if execution.cancelled_at is None:
                     self._cancel(runner, call, execution, error, now)
         while self._waiting:
-            self._waiting.popleft().failed(error)
+            execution = self._waiting.popleft()
+            if not execution.withdrawn:
+                execution.failed(error)
         self.flush()
 
     def flush(self) -> None:
@@ -168,6 +171,9 @@ class ActionPool:
 
     def _dispatch_waiting(self, now: float) -> None:
         while self._waiting:
+            if self._waiting[0].withdrawn:
+                self._waiting.popleft()
+                continue
             accepting = [runner for runner in self._fleet.processes if runner.accepts()]
             best = min(accepting, key=lambda runner: len(runner.running), default=None)
             if best is None or len(best.running) >= self._limits.action_runner_calls_max:
@@ -183,6 +189,8 @@ class ActionPool:
         seconds_max = limits.action_queue_seconds_max
         while self._waiting and now - self._waiting[0].waiting_since > seconds_max:
             execution = self._waiting.popleft()
+            if execution.withdrawn:
+                continue
             if any(runner.ready for runner in self._fleet.processes):
                 execution.failed(too_many_actions_error(limits.action_runners * limits.action_runner_calls_max))
             else:
@@ -260,6 +268,7 @@ class ActionPool:
                 execution.failed(interrupted_error(f"the process it ran in {verb} ({how})"))
         runner.running.clear()
         for execution in reversed(not_begun):
+            execution.waiting = True
             self._waiting.appendleft(execution)
 
     # --- the watch ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from rtdb.functions.runner_handle import how_it_ended
 from rtdb.link import frames
 
@@ -22,7 +24,7 @@ class Execution:
     ``source`` is the path of a function that exists, under which its run time is remembered, or empty. The rest is the
     pool's: ``order`` is its age, ``waiting`` whether it waits for a runner, ``waiting_since`` from when, and
     ``kills`` how many runners were killed from outside while they ran it. ``done`` is set when the owner has been told,
-    or when the owner itself has given it up.
+    or when the owner itself has given it up (:meth:`withdraw`).
     """
 
     __slots__ = ("call", "deadline_seconds", "done", "kills", "order", "source", "waiting", "waiting_since")
@@ -36,6 +38,16 @@ class Execution:
         self.waiting_since = 0.0
         self.kills = 0
         self.done = False
+
+    def withdraw(self) -> bool:
+        """Give the call up if it has not begun, and return whether that was so: then nobody is called back."""
+        if self.done or not self.waiting:
+            return False
+        self.done = True
+        self.waiting = False
+        # Its place in the queue goes when its turn comes; arguments may be large, and need not wait for that.
+        self.call = msgspec.structs.replace(self.call, args=b"")
+        return True
 
     def finished(self, outcome: frames.Outcome) -> None:
         """The runner's outcome, which may be an error of the function."""

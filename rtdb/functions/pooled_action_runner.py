@@ -46,6 +46,7 @@ class PooledActionRunner(AppProcess):
     def dispatch(self, execution: ActionExecution, call: frames.ActionCall, now: float) -> None:
         """Hand an action over; it is sent with the next flush."""
         execution.begun_at = now
+        execution.waiting = False
         self.running[call.call] = execution
         self.calls += 1
         self.link.queue(call)

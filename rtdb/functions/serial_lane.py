@@ -33,7 +33,7 @@ from rtdb.functions.pooled_runner import PooledRunner
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link import frames
 
-__all__ = ["LaneMutation", "SerialLane"]
+__all__ = ["LaneEntry", "LaneMutation", "SerialLane"]
 
 AHEAD_MAX = 64
 """Calls dispatched to the lane's runner without an outcome: what may have to be thrown away when an epoch fails."""
@@ -60,20 +60,30 @@ class LaneMutation(Protocol):
         ...
 
 
-class _Entry:
+class LaneEntry:
     """A mutation's place in the queue: it waits, or runs (``attempt``), or is at the committer (``outcome``).
+
+    One that is ``withdrawn`` stays where it is until its turn comes.
 
     An attempt is let go of when it is over: entry and attempt would otherwise keep each other, with all their frames,
     until the cyclic collector comes.
     """
 
-    __slots__ = ("attempt", "mutation", "outcome", "since")
+    __slots__ = ("attempt", "mutation", "outcome", "since", "withdrawn")
 
     def __init__(self, mutation: LaneMutation, now: float) -> None:
         self.mutation = mutation
         self.since = now
         self.attempt: _Attempt | None = None
         self.outcome: frames.Outcome | None = None
+        self.withdrawn = False
+
+    def withdraw(self) -> bool:
+        """Give the mutation up if it is not under way, and return whether that was so: then it hears no more."""
+        if self.withdrawn or not self.waits:
+            return False
+        self.withdrawn = True
+        return True
 
     @property
     def waits(self) -> bool:
@@ -85,7 +95,7 @@ class _Attempt(Execution):
 
     __slots__ = ("_entry", "_lane")
 
-    def __init__(self, lane: SerialLane, entry: _Entry, number: int) -> None:
+    def __init__(self, lane: SerialLane, entry: LaneEntry, number: int) -> None:
         call = msgspec.structs.replace(entry.mutation.call, call=number)
         super().__init__(call, entry.mutation.source, lane.seconds_max)
         self._lane = lane
@@ -121,28 +131,32 @@ class SerialLane:
         self._epoch = 0
         self._seq = seq
         self._pending = 0
-        self._entries: deque[_Entry] = deque()
+        self._entries: deque[LaneEntry] = deque()
         """Everything unanswered, in lane order: first what is at the committer, then what runs, then what waits."""
-        self._at_committer: dict[int, _Entry] = {}
+        self._at_committer: dict[int, LaneEntry] = {}
         self._ahead = 0
         self._ahead_bytes = 0
-        self._waiting: deque[_Entry] = deque()
+        self._waiting: deque[LaneEntry] = deque()
         """The tail of ``_entries`` that has not been dispatched in this epoch."""
         self._restarting = False
 
     @property
     def holding(self) -> bool:
         """Whether others must wait for the head of the lane."""
-        return bool(self._entries) and self._entries[0].mutation.losses >= self._limits.lane_losses_max
+        if not self._entries or self._entries[0].withdrawn:
+            return False
+        return self._entries[0].mutation.losses >= self._limits.lane_losses_max
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def submit(self, mutation: LaneMutation) -> None:
-        entry = _Entry(mutation, trio.current_time())
+    def submit(self, mutation: LaneMutation) -> LaneEntry:
+        """Run a mutation when its turn comes; it may be withdrawn before."""
+        entry = LaneEntry(mutation, trio.current_time())
         self._entries.append(entry)
         self._waiting.append(entry)
         self._dispatch()
+        return entry
 
     def expire(self) -> None:
         """Refuse what has waited ``queue_seconds_max`` without being dispatched: the lane is overloaded, or there is no
@@ -152,7 +166,8 @@ class SerialLane:
         if expired:
             self._entries = deque(entry for entry in self._entries if entry not in expired)
             self._waiting = deque(entry for entry in self._waiting if entry not in expired)
-            for entry in sorted(expired, key=lambda entry: entry.since):
+            refused = [entry for entry in expired if not entry.withdrawn]
+            for entry in sorted(refused, key=lambda entry: entry.since):
                 entry.mutation.lane_failed(overloaded_error("mutation", self._limits.runners_max))
 
     # --- from the pool ------------------------------------------------------------------------------------------------
@@ -162,7 +177,7 @@ class SerialLane:
         self._runner = runner
         self._restart()
 
-    def attempt_finished(self, entry: _Entry, outcome: frames.Outcome) -> None:
+    def attempt_finished(self, entry: LaneEntry, outcome: frames.Outcome) -> None:
         assert outcome.lane == self._epoch, "attempts of earlier epochs are marked done"
         self._came_back(entry)
         entry.outcome = outcome
@@ -181,20 +196,20 @@ class SerialLane:
         )
         self._dispatch()
 
-    def attempt_failed(self, entry: _Entry, error: frames.ExecutionError) -> None:
+    def attempt_failed(self, entry: LaneEntry, error: frames.ExecutionError) -> None:
         """The call ended its runner; the pool brings another."""
         self._came_back(entry)
         self._entries.remove(entry)
         entry.mutation.lane_failed(error)
 
-    def attempt_sent_back(self, entry: _Entry) -> None:
+    def attempt_sent_back(self, entry: LaneEntry) -> None:
         """The call was stopped, or not begun, for a reason that may be there again next time: not here."""
         self._came_back(entry)
         self._entries.remove(entry)
         entry.mutation.lane_declined()
         self._dispatch()
 
-    def _came_back(self, entry: _Entry) -> None:
+    def _came_back(self, entry: LaneEntry) -> None:
         entry.attempt = None
         self._ahead -= 1
         self._ahead_bytes -= len(entry.mutation.call.args)
@@ -272,6 +287,10 @@ class SerialLane:
         waiting = self._waiting
         while waiting and self._ahead < AHEAD_MAX:
             entry = waiting[0]
+            if entry.withdrawn:
+                waiting.popleft()
+                self._entries.remove(entry)
+                continue
             args_bytes = len(entry.mutation.call.args)
             if self._ahead and self._ahead_bytes + args_bytes > AHEAD_BYTES_MAX:
                 return

@@ -16,12 +16,14 @@ from rtdb.config import Config, Limits
 from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.description import Description, FunctionDescription
 from rtdb.functions.runner_pool import RunnerPool
+from rtdb.functions.serial_lane import AHEAD_MAX
 from rtdb.link.frames import (
     Answer,
     BlockApplied,
     BlockNotice,
     Call,
     CallRequest,
+    Cancel,
     Commit,
     CommitterReady,
     Drain,
@@ -372,6 +374,104 @@ async def test_a_mutation_of_old_code_runs_again_when_the_new_code_is_there(auto
         await bench.execute(other, writes=[WRITE])
         bench.block(*bench.commits())
         assert [answer.call for answer in bench.answers()] == [number]
+
+
+# --- cancelled calls --------------------------------------------------------------------------------------------------
+
+
+def cancel(bench: Bench, number: int) -> None:
+    bench.application.gateway_message(0, Cancel(number))
+    bench.application.pump()
+
+
+async def test_a_query_that_is_cancelled_while_it_waits_is_never_run(autojump_clock: MockClock) -> None:
+    async with running(runners_min=1, runners_max=1, calls_max=3) as bench:
+        _, runner = await bench.up(2)
+        first = bench.request()
+        waiting = bench.request()
+        last = bench.request()
+        assert bench.application.calls == 3
+        cancel(bench, waiting)
+        assert bench.application.calls == 2
+        await bench.execute(runner)
+        await bench.execute(runner)
+        assert [answer.call for answer in bench.answers()] == [first, last]
+        assert await runner.is_left_alone(1)
+
+
+async def test_a_mutation_that_is_cancelled_while_it_waits_for_the_lane_is_never_run(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        lane, runner, _ = await bench.up()
+        bench.request("m:write", "mutation")
+        await bench.execute(runner, writes=[WRITE], micros=100)
+        bench.block(*bench.commits())
+        ahead = [bench.request("m:write", "mutation") for _ in range(AHEAD_MAX)]
+        waiting = bench.request("m:write", "mutation")
+        last = bench.request("m:write", "mutation")
+        cancel(bench, waiting)
+        bench.gateway.take()
+        for number in range(AHEAD_MAX + 1):
+            await bench.execute(lane, writes=[WRITE], lane=1, pending=number + 1)
+        bench.block(*bench.commits())
+        assert [answer.call for answer in bench.answers()] == [*ahead, last]
+        assert bench.application.calls == 0
+
+
+async def test_what_has_begun_when_it_is_cancelled_takes_effect(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        _, runner, _ = await bench.up()
+        number = bench.request("m:write", "mutation")
+        cancel(bench, number)
+        await bench.execute(runner, writes=[WRITE])
+        cancel(bench, number)
+        bench.block(*bench.commits())
+        cancel(bench, number)
+        assert bench.application.calls == 0
+
+
+async def test_a_mutation_that_was_cancelled_by_one_of_two_who_wait_is_run(autojump_clock: MockClock) -> None:
+    """The client came back on another connection, and then the gateway noticed that the first one is gone."""
+    async with running(runners_min=1, runners_max=1) as bench:
+        _, runner = await bench.up(2)
+        bench.request()
+        session = SessionRequest("00000000-0000-4000-8000-000000000000", 7)
+        first = bench.request("m:write", "mutation", session=session)
+        again = bench.request("m:write", "mutation", session=session)
+        cancel(bench, first)
+        await bench.execute(runner)
+        await bench.execute(runner, writes=[WRITE])
+        bench.block(*bench.commits())
+        assert again in [answer.call for answer in bench.answers()]
+
+
+async def test_a_mutation_sent_again_after_it_was_cancelled_is_run_once(autojump_clock: MockClock) -> None:
+    async with running(runners_min=1, runners_max=1) as bench:
+        _, runner = await bench.up(2)
+        bench.request()
+        session = SessionRequest("00000000-0000-4000-8000-000000000000", 7)
+        cancel(bench, bench.request("m:write", "mutation", session=session))
+        again = bench.request("m:write", "mutation", session=session)
+        await bench.execute(runner)
+        await bench.execute(runner, writes=[WRITE])
+        bench.block(*bench.commits())
+        assert bench.answers()[-1].call == again
+        assert await runner.is_left_alone(1)
+
+
+async def test_a_cancel_means_the_call_of_its_own_gateway(autojump_clock: MockClock) -> None:
+    """A gateway that takes a dead one's place numbers its calls from 1 again."""
+    async with running(runners_min=1, runners_max=1) as bench:
+        _, runner = await bench.up(2)
+        bench.request()
+        old = bench.request()
+        bench.application.remove_gateway(0)
+        bench.application.add_gateway(0, bench.gateway)
+        bench._requests = old - 1
+        new = bench.request()
+        await bench.execute(runner)
+        await bench.execute(runner)
+        cancel(bench, new)
+        assert bench.application.calls == 1  # it has begun
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------

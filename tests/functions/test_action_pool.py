@@ -169,6 +169,24 @@ async def test_actions_over_the_limit_wait_for_room_and_fail_when_there_is_none_
         assert not third.answered.is_set()
 
 
+async def test_an_action_is_withdrawn_only_while_it_waits(autojump_clock: MockClock) -> None:
+    async with running(action_runners=1, action_runner_calls_max=1) as bench:
+        (runner,) = await bench.up(1)
+        first, withdrawn, last = bench.submit("m:a"), bench.submit("m:b"), bench.submit("m:c")
+        call = await runner.next_call("m:a")
+        assert not first.withdraw()
+        assert withdrawn.withdraw()
+        runner.send(action_outcome(call.call))
+        await runner.next_call("m:c")
+        also_withdrawn = bench.submit("m:d")
+        assert also_withdrawn.withdraw()
+        bench.pool.interrupt("the server is shutting down")
+        await trio.sleep(20)
+        assert not withdrawn.answered.is_set()
+        assert not also_withdrawn.answered.is_set()
+        assert not last.withdraw()
+
+
 async def test_while_no_action_runner_can_be_started_actions_wait_and_fail(autojump_clock: MockClock) -> None:
     async with running(None) as bench:
         bench.runners.failing = True
