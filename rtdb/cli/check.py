@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rtdb.blobstore.check import check_blobs
 from rtdb.cli.output import EXIT_FAILURE, fail, messages, results
 from rtdb.errors import RtdbError
 from rtdb.storage import check as storage_check
@@ -24,21 +25,33 @@ def check(
 ) -> None:
     """Check that a data directory is intact.
 
-    Every index entry must have its document and every document its entries, the log's chain must be unbroken, and
-    the counts must agree. Reads only; the server may be running. Ends with 0 if all is well and 1 if not.
+    Every index entry must have its document and every document its entries, the log's chain must be unbroken, the
+    counts must agree, and the content of every file must be there and be what its hash says. Reads only; the server
+    may be running. Ends with 0 if all is well and 1 if not.
     """
     try:
         with messages.status(f"Checking {data_dir} …"):
             report = storage_check.check(data_dir)
+        with messages.status(f"Checking the files in {data_dir} …"):
+            files = check_blobs(data_dir)
     except RtdbError as error:
         fail(error)
-    for problem in report.problems[:PROBLEMS_SHOWN_MAX]:
+    for problem in [*report.problems, *files.problems][:PROBLEMS_SHOWN_MAX]:
         results.print(f"✗ {problem}", markup=False)
-    hidden = report.problems_total - PROBLEMS_SHOWN_MAX
-    if hidden > 0:
-        results.print(f"… and {hidden:,} more")
-    walked = f"{report.documents:,} documents, {report.entries:,} index entries, {report.blocks:,} blocks of the log"
-    if not report.is_clean:
-        results.print(f"{data_dir} is damaged: {report.problems_total:,} problems in {walked}.", markup=False)
+    problems = report.problems_total + files.problems_total
+    if problems > PROBLEMS_SHOWN_MAX:
+        results.print(f"… and {problems - PROBLEMS_SHOWN_MAX:,} more")
+    if files.unused:
+        since = f", for {files.unused_seconds / 3600:,.1f} h" if files.unused_seconds >= 360 else ""
+        results.print(
+            f"{files.unused:,} contents ({files.unused_bytes:,} bytes) are of no file any more{since}: "
+            "a running server removes them in time."
+        )
+    walked = (
+        f"{report.documents:,} documents, {report.entries:,} index entries, {report.blocks:,} blocks of the log, "
+        f"{files.files:,} files with {files.blobs:,} different contents ({files.bytes:,} bytes)"
+    )
+    if problems:
+        results.print(f"{data_dir} is damaged: {problems:,} problems in {walked}.", markup=False)
         raise typer.Exit(EXIT_FAILURE)
     results.print(f"{data_dir} is in order: {walked}.", markup=False)

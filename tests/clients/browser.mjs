@@ -1,9 +1,10 @@
 // Opens an app in headless Chromium, and is driven from a test like driver.mjs: a JSON command a line in, a JSON event a
 // line out.
 //
-//   node browser.mjs URL APP SUBJECT           (APP: react_app.jsx or react_list.jsx; SUBJECT: the counter or the room)
+//   node browser.mjs URL APP SUBJECT           (APP: a react_*.jsx; SUBJECT: what it shows)
 //
-// Operations: click (the button); act (run the action so many "times", and give its result); shown (all that was on the
+// Operations: choose (a file with a "name", a "type" and "data" in base64); part (what comes of a
+// request for a "range" of the newest file); click (the button); act (run the action so many "times", and give its result); shown (all that was on the
 // page, in order); wait_text (for "text" to be all there is in the first "element"); queries (the arguments of every query
 // that was subscribed to).
 import { createInterface } from "node:readline";
@@ -40,6 +41,9 @@ await page.evaluate((names) => Object.assign(window, names), { deployment: url, 
 await page.addScriptTag({ content: bundle.outputFiles[0].text });
 
 const perform = {
+  choose: ({ name, type, data }) =>
+    page.locator("input").setInputFiles({ name, mimeType: type, buffer: Buffer.from(data, "base64") }),
+  part: ({ range }) => page.evaluate((range) => window.part(range), range),
   click: () => page.locator("button").click(),
   act: ({ times }) => page.evaluate(([name, times]) => window.act({ name, times }), [subject, times]),
   shown: () => page.evaluate(() => window.shown),

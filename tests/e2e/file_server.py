@@ -30,7 +30,7 @@ class FileServer:
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
-        self.http = httpx.Client(timeout=60)
+        self.http = httpx.Client(timeout=600)
 
     def close(self) -> None:
         self.http.close()

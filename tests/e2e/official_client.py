@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -215,6 +216,25 @@ class BrowserPage(OfficialClient):
     def act(self, times: int) -> Any:
         """Run the action that increments the counter so many times; return its result."""
         return self._result(self._send({"op": "act", "times": times}))
+
+    def choose(self, name: str, content_type: str, data: bytes) -> None:
+        """Choose a file in the app's field for one."""
+        encoded = b64encode(data).decode()
+        self._result(self._send({"op": "choose", "name": name, "type": content_type, "data": encoded}))
+
+    def part(self, range: str) -> list[Any]:
+        """Have the page fetch a range of the newest file; return what it sees of the answer."""
+        seen: list[Any] = self._result(self._send({"op": "part", "range": range}))
+        return seen
+
+    def wait_shown(self, enough: Callable[[list[Any]], bool]) -> list[Any]:
+        """Wait until what the app has shown is enough."""
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        while not enough(shown := self.shown()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"shown so far: {shown}")
+            time.sleep(0.05)
+        return shown
 
     def wait_text(self, text: str, element: str = "button") -> None:
         """Wait until an element shows this and nothing else."""
