@@ -1,8 +1,4 @@
-"""The action process: an action runner at the end of a link, and what keeps watch over its event loop.
-
-Actions share one loop, so one that computes or sleeps without waiting stops all of them. Each step of a task notes in
-the pulse whose step it is, and the loop beats; a thread that finds the loop standing still notes where it stands. The
-hub reads all that, warns, and in the end kills the process (`action_pool.py`).
+"""The action process: an action runner at the end of a link, under the watch of `loop_watch.py`.
 
 Exit codes: 0 when told to end, or when the hub is gone; ``EXIT_SOFTWARE`` when something failed that is not the app's
 fault, which the log then names.
@@ -13,11 +9,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-import threading
-import traceback
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 import structlog
@@ -26,10 +19,11 @@ import trio
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Limits, decode_config
 from rtdb.errors import RtdbError
-from rtdb.functions.action_runner import ActionRunner, running_call
+from rtdb.functions.action_runner import ActionRunner
 from rtdb.functions.app_loader import AppLoadError, load_app
 from rtdb.functions.description import encode_description
 from rtdb.functions.fetch import Fetcher
+from rtdb.functions.loop_watch import LoopWatch
 from rtdb.functions.pulse import Pulse, open_pulse
 from rtdb.functions.running_action import running_prints
 from rtdb.link import frames
@@ -40,23 +34,7 @@ from rtdb.process_log import configure_process_log
 
 __all__ = ["main"]
 
-STUCK_SECONDS = 0.5
-"""How long the loop may stand still before it is looked where."""
-
 _log = structlog.get_logger("rtdb.actions")
-
-
-class _StepNotes(trio.abc.Instrument):
-    """Notes in the pulse for whom the loop is executing a step."""
-
-    def __init__(self, pulse: Pulse) -> None:
-        self._pulse = pulse
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._pulse.running = task.context.get(running_call, 0)
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._pulse.running = 0
 
 
 class _ActionPrints(io.TextIOBase):
@@ -67,31 +45,6 @@ class _ActionPrints(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         return (running_prints.get() or sys.stderr).write(text)
-
-
-def watch_loop(pulse: Pulse, root: Path) -> None:
-    """Have a thread look where the main thread is whenever the loop stands still."""
-    main_thread = threading.get_ident()
-    wake = threading.Event()
-
-    def watch() -> None:
-        beats = pulse.beats
-        while not wake.wait(STUCK_SECONDS):
-            if pulse.beats == beats:
-                pulse.frames = frames_of_app(sys._current_frames().get(main_thread), root)
-            beats = pulse.beats
-
-    threading.Thread(target=watch, name="rtdb-loop-watch", daemon=True).start()
-
-
-def frames_of_app(frame: FrameType | None, root: Path) -> str:
-    """Return a line for each frame in a file of the app, innermost first."""
-    prefix = f"{root}/"
-    return "".join(
-        f"    at {each.f_code.co_name} ({each.f_code.co_filename[len(prefix) :]}:{line})\n"
-        for each, line in ([] if frame is None else traceback.walk_stack(frame))
-        if each.f_code.co_filename.startswith(prefix)
-    )
 
 
 async def run(link: Link, pulse: Pulse) -> None:
@@ -116,8 +69,7 @@ async def run(link: Link, pulse: Pulse) -> None:
                 frames.RunnerReady(description=b"", error=frames.ExecutionError(error.code, error.message))
             )
         else:
-            trio.lowlevel.add_instrument(_StepNotes(pulse))
-            watch_loop(pulse, app.root)
+            LoopWatch(pulse, app.root).begin()
             calm_collector()
             link.send_nowait(frames.RunnerReady(description=encode_description(app.description)))
             runner = ActionRunner(

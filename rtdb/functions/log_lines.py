@@ -51,7 +51,7 @@ class PrintCapture(io.TextIOBase):
     """A stand-in for standard output that turns what is printed into ``[LOG]`` lines, one for each ``print``."""
 
     def __init__(self, log_lines: LogLines) -> None:
-        self._log_lines = log_lines
+        self.log_lines = log_lines
         self._pending: list[str] = []
 
     def writable(self) -> bool:
@@ -69,5 +69,5 @@ class PrintCapture(io.TextIOBase):
     def finish(self) -> None:
         """Turn what was written without a line break at its end into a line."""
         if self._pending:
-            self._log_lines.add("LOG", "".join(self._pending))
+            self.log_lines.add("LOG", "".join(self._pending))
             self._pending.clear()

@@ -61,6 +61,7 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.functions.fetch",),
     ("rtdb.functions.running_action",),
     ("rtdb.functions.action_runner",),
+    ("rtdb.functions.loop_watch",),
     ("rtdb.functions.action_process",),
     # 4
     (
@@ -140,6 +141,7 @@ PROCESSES = {
 RUNNER_MODULES = {
     "rtdb.functions.action_process",
     "rtdb.functions.action_runner",
+    "rtdb.functions.loop_watch",
     "rtdb.functions.runner",
     "rtdb.functions.runner_process",
     "rtdb.functions.running_action",
@@ -166,6 +168,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.functions.fetch",
         "rtdb.functions.app_process",
         "rtdb.functions.fleet",
+        "rtdb.functions.loop_watch",
         "rtdb.functions.next_code",
         "rtdb.functions.runner_pool",
         "rtdb.functions.running_action",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -140,6 +141,15 @@ def test_an_action_that_blocks_the_others_is_named_and_stopped(
     assert call(server, "evil:wait", {"seconds": 0})["value"] == "waited"
     assert f"beside {path} ended" not in names(server), "it was not run again"
     assert names(server).count(f"beside {path} began") == 1
+
+
+def test_an_action_that_blocks_for_a_moment_is_told_where(server: ServerProcess) -> None:
+    answer = call(server, "evil:blocks_for_a_moment")
+    assert answer["value"] == "awake"
+    (line,) = answer["logLines"]
+    assert re.match(r"\[WARN\] For [12]\.\d s this action has not let any other of its process go on\.", line)
+    assert "\n    at nap (evil.py:" in line
+    assert "\n    at blocks_for_a_moment (evil.py:" in line
 
 
 def test_an_action_that_ends_its_process_is_told_so(server: ServerProcess, threads: ThreadPoolExecutor) -> None:

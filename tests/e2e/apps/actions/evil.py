@@ -29,6 +29,16 @@ async def sleep_blocking(ctx):
     time.sleep(60)  # noqa: ASYNC251
 
 
+def nap():
+    time.sleep(1.5)
+
+
+@action
+async def blocks_for_a_moment(ctx):
+    nap()
+    return "awake"
+
+
 @action
 async def compute(ctx):
     while True:
