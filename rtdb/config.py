@@ -71,6 +71,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     environment_bytes_max: int = 512 * KIB
     """Names and values of all variables together."""
 
+    # Function log.
+    log_records_max: int = 4000
+    """Executions remembered for those who look at the log."""
+    log_bytes_max: int = 16 * MIB
+    """What they printed and failed with, together."""
+    log_poll_seconds_max: float = 60.0
+    """How long a reader who has seen everything waits for more before being told that there is none."""
+
     # Runners (design §2). A call not started after queue_ms_max is dispatched again elsewhere.
     calls_max: int = 20_000
     """Calls under way or waiting in the whole server."""

@@ -1,4 +1,5 @@
-"""What a process of the server logs: one JSON object per line on standard error, set up once in its ``main``.
+"""What a process of the server logs on standard error, set up once in its ``main``: one JSON object per line, or, when
+that is a terminal, what a person reads.
 
 Below a warning, lines are bounded: clients can make functions fail as fast as they can call, and the disk that holds
 the log must not fill at that rate. What was left out is counted in the next line that is written.
@@ -56,14 +57,43 @@ def configure_process_log(process: str, level: str) -> None:
         processors=[
             FloodGate(),
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
             add_process,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            *(_for_a_person() if sys.stderr.isatty() else _for_programs()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(_LossyStream()),  # type: ignore[arg-type]  # it writes and flushes, no more is asked,
     )
+
+
+def _for_programs() -> list[structlog.typing.Processor]:
+    return [
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
+
+
+def _for_a_person() -> list[structlog.typing.Processor]:
+    return [
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        _lines_below,
+        structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=structlog.dev.plain_traceback),
+    ]
+
+
+def _lines_below(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Put what a function printed, and where it failed, on lines of its own below the event."""
+    below = [*event.pop("lines", ()), *event.pop("at", "").splitlines()]
+    if below:
+        event["stack"] = "\n".join(f"    {_harmless(line)}" for line in below)
+    return {
+        name: _harmless(value) if isinstance(value, str) and name != "stack" else value for name, value in event.items()
+    }
+
+
+def _harmless(text: str) -> str:
+    """Return a text that cannot do anything to a terminal: clients choose what functions print."""
+    return "".join(character if character.isprintable() or character == "\t" else " " for character in text)
 
 
 class _LossyStream(io.TextIOBase):

@@ -13,6 +13,7 @@ watched_queries     the queries clients subscribe to, executed in rounds
 completions         where *every* execution ends, whichever of the four it was
 positions           the newest block, and the recent ones that queries can be read at
 server_call         a function of the server's own, called by the server itself
+function_log        a record of every completion, for those who look; log_polls are those who wait for the next
 ==================  ==================================================================================================
 
 It is synchronous: each message from a gateway, a runner or the committer is handled to its end, then

@@ -6,8 +6,11 @@ action under that name.
 
 from __future__ import annotations
 
+import trio
+
 from rtdb.application.calls import AcceptedCall
 from rtdb.application.completions import unexecuted_outcome
+from rtdb.application.function_log import FunctionLog
 from rtdb.application.positions import Positions
 from rtdb.config import Limits
 from rtdb.functions.action_execution import ActionExecution
@@ -18,16 +21,30 @@ __all__ = ["Actions"]
 
 
 class _ActionExecution(ActionExecution):
-    __slots__ = ("_accepted", "_positions")
+    __slots__ = ("_accepted", "_lines_recorded", "_log", "_positions", "_started")
 
-    def __init__(self, accepted: AcceptedCall, positions: Positions, seconds_max: float) -> None:
+    def __init__(self, accepted: AcceptedCall, positions: Positions, log: FunctionLog, seconds_max: float) -> None:
         call = accepted.call
-        action_call = frames.ActionCall(call.call, call.path, call.args, call.identity, call.internal, call.scheduled)
+        # What it runs in turn is a part of the same request, and of this call.
+        origin = frames.Origin("Action", call.origin.request, call.call)
+        action_call = frames.ActionCall(
+            call.call, call.path, call.args, call.identity, call.internal, call.scheduled, origin
+        )
         super().__init__(action_call, seconds_max)
         self._accepted = accepted
         self._positions = positions
+        self._log = log
+        self._started = trio.current_time()
+        self._lines_recorded = 0
+
+    def progressed(self, log_lines: list[str]) -> None:
+        self._lines_recorded += len(log_lines)
+        self._log.record_progress(self._accepted.call, "action", log_lines, trio.current_time() - self._started)
 
     def finished(self, outcome: frames.ActionOutcome) -> None:
+        rest = outcome.log_lines[self._lines_recorded :]
+        if rest:
+            self.progressed(rest)
         ended = unexecuted_outcome(
             self._accepted.call,
             "action",
@@ -46,12 +63,13 @@ class _ActionExecution(ActionExecution):
 class Actions:
     """Runs actions."""
 
-    def __init__(self, limits: Limits, pool: ActionPool, positions: Positions) -> None:
+    def __init__(self, limits: Limits, pool: ActionPool, positions: Positions, log: FunctionLog) -> None:
         self._limits = limits
         self._pool = pool
         self._positions = positions
+        self._log = log
 
     def run(self, accepted: AcceptedCall) -> None:
-        execution = _ActionExecution(accepted, self._positions, self._limits.action_seconds_max)
+        execution = _ActionExecution(accepted, self._positions, self._log, self._limits.action_seconds_max)
         accepted.carrier = execution
         self._pool.submit(execution)

@@ -16,16 +16,19 @@ from rtdb.application.actions import Actions
 from rtdb.application.caller import Caller, LinkCaller, OutgoingLink
 from rtdb.application.calls import CallKey, Calls
 from rtdb.application.completions import Completions
+from rtdb.application.function_log import FunctionLog
+from rtdb.application.log_polls import LogPolls
 from rtdb.application.mutations import Mutations
 from rtdb.application.positions import Positions
 from rtdb.application.queries import Queries
+from rtdb.application.request_ids import RequestIds
 from rtdb.application.watched_queries import WatchedQueries
 from rtdb.clock import Clock
 from rtdb.config import Config
 from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.description import Description
 from rtdb.functions.runner_pool import RunnerPool
-from rtdb.link import frames
+from rtdb.link import frames, log_frames
 from rtdb.link.link import Message
 from rtdb.reactivity.reactor import ReactorStatistics
 from rtdb.scheduler.driver import Scheduler
@@ -61,13 +64,16 @@ class Application:
         self._gateways: dict[int, OutgoingLink] = {}
         self._functions: dict[str, frames.FunctionKind] = {}
         self._positions = Positions(clock, limits.undo_seconds, opened)
-        self._completions = Completions(self._positions)
-        self._calls = Calls(limits, next_call, self._completions)
+        request_ids = RequestIds(clock)
+        self._log = FunctionLog(limits, clock)
+        self._log_polls = LogPolls(limits, self._log)
+        self._completions = Completions(self._positions, self._log.record)
+        self._calls = Calls(limits, next_call, request_ids, self._completions)
         self._mutations = Mutations(limits, pool, committer, opened.seq, next_call)
         self._watched = WatchedQueries(
-            limits, pool, self._completions, self._gateways, next_call, seq=opened.seq, ts=opened.ts
+            limits, pool, self._completions, self._gateways, next_call, request_ids, seq=opened.seq, ts=opened.ts
         )
-        self._actions = Actions(limits, action_pool, self._positions)
+        self._actions = Actions(limits, action_pool, self._positions, self._log)
         self._queries = Queries(limits, pool, self._positions, self._watched, self._mutations.go_on, self._actions.run)
         self.scheduler = Scheduler(self, limits, clock, incarnation)
         """To be run once functions can be."""
@@ -105,6 +111,7 @@ class Application:
         """Forget a gateway whose link ended: its watches go; its mutations under way complete unheard."""
         if self._gateways.pop(gateway, None) is not None:
             self._watched.remove_gateway(gateway)
+            self._log_polls.remove_gateway(gateway)
 
     def gateway_message(self, gateway: int, message: Message) -> None:
         match message:
@@ -117,6 +124,10 @@ class Application:
                 self._watched.watch(gateway, message)
             case frames.Unwatch():
                 self._watched.unwatch(gateway, message.watch)
+            case log_frames.LogPoll():
+                self._log_polls.poll(gateway, self._gateways[gateway], message)
+            case log_frames.LogPollCancel():
+                self._log_polls.cancel(gateway, message.poll)
             case frames.Cancel():
                 # What has begun goes on, whoever waits for it; its answer is dropped there.
                 self._calls.withdraw((gateway, message.call))
@@ -183,6 +194,7 @@ class Application:
         self._watched.expire()
         self._mutations.expire()
         self._positions.forget()
+        self._log_polls.answer_due()
         self.pump()
 
     def pump(self) -> None:

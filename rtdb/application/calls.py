@@ -12,6 +12,7 @@ import trio
 
 from rtdb.application.caller import Caller, SessionCaller
 from rtdb.application.completions import Completion, Completions, unexecuted_outcome
+from rtdb.application.request_ids import RequestIds
 from rtdb.config import Limits
 from rtdb.link import frames
 
@@ -76,9 +77,16 @@ class AcceptedCall:
 class Calls:
     """Counts the calls under way, refuses what is too much, and joins what is sent twice."""
 
-    def __init__(self, limits: Limits, next_call: Callable[[], int], completions: Completions) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        next_call: Callable[[], int],
+        request_ids: RequestIds,
+        completions: Completions,
+    ) -> None:
         self._limits = limits
         self._next_call = next_call
+        self._request_ids = request_ids
         self.completions = completions
         self._count = 0
         self._asked: dict[CallKey, AcceptedCall] = {}
@@ -119,8 +127,12 @@ class Calls:
         self._count += 1
         if request.session is not None:
             caller = SessionCaller(self._sessions, request.session, caller)
+        number = self._next_call()
+        origin = request.origin
+        if not origin.request:
+            origin = frames.Origin(origin.caller, self._request_ids(number), origin.parent)
         call = frames.Call(
-            call=self._next_call(),
+            call=number,
             kind=request.kind,
             path=request.path,
             args=request.args,
@@ -131,6 +143,7 @@ class Calls:
             journal=None,
             by_server=by_server,
             scheduled=scheduled,
+            origin=origin,
         )
         accepted = AcceptedCall(self, caller, call, source, key)
         if key is not None:

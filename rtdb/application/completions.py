@@ -8,6 +8,7 @@ accepted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from rtdb.application.positions import Positions
@@ -42,8 +43,9 @@ class Recipient(Protocol):
 class Completions:
     """The end of every execution, each after its block."""
 
-    def __init__(self, positions: Positions) -> None:
+    def __init__(self, positions: Positions, record: Callable[[Completion], None]) -> None:
         self._positions = positions
+        self._record = record
         self._early: list[tuple[Completion, Recipient]] = []
         """Each with a timestamp above that of the newest block we have heard of: a runner has seen one after it."""
 
@@ -66,6 +68,7 @@ class Completions:
 
     def _end(self, completion: Completion, recipient: Recipient) -> None:
         """The one place that every execution passes, once, when it is over and before anybody is told."""
+        self._record(completion)
         recipient.completed(completion)
 
 

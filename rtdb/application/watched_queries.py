@@ -12,6 +12,7 @@ import trio
 
 from rtdb.application.caller import OutgoingLink
 from rtdb.application.completions import Completion, Completions, unexecuted_outcome
+from rtdb.application.request_ids import RequestIds
 from rtdb.config import Limits
 from rtdb.functions.runner_pool import Execution, RunnerPool
 from rtdb.link import frames
@@ -63,7 +64,7 @@ class _WatchedExecution(Execution):
         )
 
     def completed(self, completion: Completion) -> None:
-        self._watched.completed(self.round_execution, completion.outcome)
+        self._watched.completed(self.round_execution, completion)
 
 
 class WatchedQueries:
@@ -76,6 +77,7 @@ class WatchedQueries:
         completions: Completions,
         gateways: dict[int, OutgoingLink],
         next_call: Callable[[], int],
+        request_ids: RequestIds,
         *,
         seq: int,
         ts: int,
@@ -85,6 +87,7 @@ class WatchedQueries:
         self._completions = completions
         self._gateways = gateways
         self._next_call = next_call
+        self._request_ids = request_ids
         self._reactor = Reactor(limits, seq=seq, ts=ts)
 
     # --- gateways -----------------------------------------------------------------------------------------------------
@@ -118,7 +121,8 @@ class WatchedQueries:
     def start_rounds(self, sources: dict[str, frames.FunctionKind]) -> None:
         """Execute what has become due; ``sources`` are the functions there are."""
         for execution in self._reactor.start_round(_now_ns()):
-            call = execution.to_call(self._next_call())
+            number = self._next_call()
+            call = execution.to_call(number, self._request_ids(number))
             source = call.path if call.path in sources else ""
             self._pool.submit(_WatchedExecution(self, execution, call, source, self._limits.query_seconds_max))
 
@@ -126,8 +130,9 @@ class WatchedQueries:
         completion = Completion(execution.call, execution.source, outcome, outcome.ts)
         self._completions.complete(completion, execution)
 
-    def completed(self, execution: RoundExecution, outcome: frames.Outcome) -> None:
-        self._reactor.execution_finished(execution, outcome, _now_ns())
+    def completed(self, execution: RoundExecution, completion: Completion) -> None:
+        request = completion.call.origin.request
+        self._reactor.execution_finished(execution, completion.outcome, _now_ns(), request)
 
     def cached(self, call: frames.Call) -> QueryAnswer | None:
         """Return the result of a query at the newest position, if it is at hand."""

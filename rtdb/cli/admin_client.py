@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -12,6 +13,7 @@ from rtdb.cli.target import Target
 
 __all__ = ["AdminClient", "AdminError", "Unreachable", "check_name"]
 
+CLIENT: Final = f"rtdb-cli-{metadata.version('rtdb')}"
 CONNECT_SECONDS_MAX: Final = 10.0
 ANSWER_SECONDS_MAX: Final = 120.0
 """Longer than the server takes for anything, also for saying that nothing has happened."""
@@ -37,7 +39,7 @@ class AdminClient:
         self._target = target
         self._client = httpx.Client(
             base_url=target.url,
-            headers={"Authorization": f"Convex {target.admin_key}", "Convex-Client": "cli-0.0.0"},
+            headers={"Authorization": f"Convex {target.admin_key}", "Convex-Client": CLIENT},
             timeout=httpx.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
         )
 
@@ -84,6 +86,8 @@ class AdminClient:
         if response.status_code == 200:
             return answer
         code, reason = "", "it does not know how to; is it an rtdb server?"
+        if response.status_code >= 500:
+            reason = "it failed, or is being stopped; its log says why."
         if isinstance(answer, dict) and isinstance(answer.get("message"), str):
             code, reason = str(answer.get("code", "")), answer["message"]
         text = f"{self._target.url} refused ({response.status_code}): {reason}"

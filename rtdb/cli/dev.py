@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Final, NamedTuple
 
 import typer
 from rich.text import Text
 
+from rtdb.cli import admin_client
 from rtdb.cli.deploy import (
     AdminKeyFileOption,
     AdminKeyOption,
@@ -20,6 +23,8 @@ from rtdb.cli.deploy import (
 )
 from rtdb.cli.deploy_client import DeployError, Unreachable
 from rtdb.cli.deploy_view import show_error
+from rtdb.cli.log_follower import LogEvents, follow_log
+from rtdb.cli.log_view import LogFilter, LogView
 from rtdb.cli.output import EXIT_FAILURE, messages
 from rtdb.cli.target import Target
 from rtdb.config import Limits
@@ -41,13 +46,18 @@ def dev(
     admin_key_file: AdminKeyFileOption = None,
     env_file: EnvFileOption = None,
     once: Annotated[bool, typer.Option("--once", help="Deploy once and end, with 1 if it failed.")] = False,
+    show_logs: Annotated[
+        bool, typer.Option("--logs/--no-logs", help="Show what functions print and fail with.")
+    ] = True,
 ) -> None:
-    """Deploy and generate types, now and on every save.
+    """Deploy and generate types, now and on every save, and show what functions print.
 
     An error is shown with its file and line, and what was deployed last goes on running until it is mended. A server
     that does not answer is waited for. Ctrl-C ends it.
     """
     target = target_of(url, admin_key, env_file, admin_key_file)
+    if show_logs and not once:
+        Thread(target=_show_logs, args=(target,), name="logs", daemon=True).start()
     try:
         attempt = _attempt(functions, target, None)
         if once:
@@ -58,6 +68,20 @@ def dev(
                 attempt = _attempt(functions, target, attempt)
     except KeyboardInterrupt:
         messages.print()
+
+
+def _show_logs(target: Target) -> None:
+    """Show what functions print, for as long as the program runs."""
+    accepts, view = LogFilter().accepts, LogView(messages, ends=False)
+    while True:
+        try:
+            for entry in follow_log(target, history=0, events=LogEvents()):
+                if accepts(entry):
+                    view.show(entry)
+        except admin_client.Unreachable:
+            time.sleep(LOOK_MS / 1000)
+        except admin_client.AdminError:
+            return  # whatever it is, the deploy has the same and says so
 
 
 class _Attempt(NamedTuple):

@@ -13,6 +13,7 @@ from rtdb.cli.codegen import codegen
 from rtdb.cli.deploy import deploy
 from rtdb.cli.dev import dev
 from rtdb.cli.env import env
+from rtdb.cli.logs import logs
 from rtdb.cli.output import results
 from rtdb.cli.run import run
 from rtdb.cli.serve import serve
@@ -40,6 +41,7 @@ app.command()(run)
 app.command()(deploy)
 app.command()(dev)
 app.add_typer(env, name="env")
+app.command()(logs)
 app.command()(codegen)
 app.command()(check)
 app.command("admin-key")(admin_key)

@@ -15,7 +15,8 @@ __all__ = [
 
 
 class ActionExecution:
-    """One action from being submitted to its end. Its owner subclasses the callbacks; exactly one is called, once.
+    """One action from being submitted to its end. Its owner subclasses the callbacks; exactly one of ``finished``
+    and ``failed`` is called, once.
 
     The rest is the pool's: ``waiting_since`` is the time from which it has waited for a runner, ``begun_at`` that of
     being sent to one, and ``cancelled_at`` that of being told to stop, ``cancelled_because`` of this; None before.
@@ -51,6 +52,9 @@ class ActionExecution:
         # Its place in the queue goes when its turn comes; arguments may be large, and need not wait for that.
         self.call = msgspec.structs.replace(self.call, args=b"")
         return True
+
+    def progressed(self, log_lines: list[str]) -> None:
+        """The action has printed something and goes on."""
 
     def finished(self, outcome: frames.ActionOutcome) -> None:
         """The action has ended; its outcome may be an error of its own."""

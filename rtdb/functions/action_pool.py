@@ -222,6 +222,8 @@ class ActionPool:
                 case frames.Cancel():
                     # What an action does not wait for any more takes effect all the same.
                     pass
+                case frames.ActionProgress():
+                    runner.running[message.call].progressed(message.log_lines)
                 case frames.ActionOutcome():
                     self._outcome(runner, message, now)
                 case frames.RunnerReady():

@@ -2,7 +2,7 @@
 
 ::
 
-    hub ── ActionCall ──▶ a task of its own      ◀── ActionOutcome
+    hub ── ActionCall ──▶ a task of its own      ◀── ActionProgress, ActionOutcome
     hub ── ActionCancel ──▶ that task is cancelled
     hub ── Answer ──▶ the action that asked      ◀── CallRequest, Cancel
     hub ── Drain ──▶ nothing more comes; the runner ends with its last action
@@ -107,9 +107,13 @@ class ActionRunner:
             self._done.set()
 
     async def _beat(self) -> None:
-        """Let the hub see that the loop turns."""
+        """Let the hub see that the loop turns, and what actions print."""
         while True:
             self._pulse.beat()
+            for call, action in self._running.items():
+                lines = action.unsaid()
+                if lines:
+                    self._link.send_nowait(frames.ActionProgress(call, lines))
             await trio.sleep(BEAT_SECONDS)
 
 
@@ -134,7 +138,7 @@ class _TableNumbers:
 
     async def refresh(self) -> None:
         """Learn which tables there are now."""
-        answer = await self._ask("query", NUMBERS_PATH, b"{}", None, internal=True)
+        answer = await self._ask("query", NUMBERS_PATH, b"{}", None, internal=True, origin=frames.BY_SERVER)
         if answer.result is not None:
             numbers = msgspec.json.decode(answer.result, type=list[tuple[str, float]])
             self._numbers = {name: int(number) for name, number in numbers}

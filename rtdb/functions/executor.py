@@ -167,6 +167,7 @@ class _Execution:
             replayed_ts=self._replayed_ts,
             pending=0,
             micros=(self._stopwatch() - self._started) // 1000,
+            usage=self._transaction.usage(),
         )
 
     # --- the three kinds of function ----------------------------------------------------------------------------------
@@ -341,5 +342,5 @@ def _request_id(session: SessionRequest) -> bytes:
 
 def _system_error(call: Call, error: Exception, code: str, status: int) -> ExecutionError:
     """Log what is not the app's fault in full, and tell the client nothing about it."""
-    _log.error("execution failed", path=call.path, code=code, exc_info=error)
+    _log.error("execution failed", request_id=call.origin.request, path=call.path, code=code, exc_info=error)
     return ExecutionError(code, GENERIC_MESSAGE, system=status)

@@ -48,7 +48,15 @@ from rtdb.functions.function_calls import (
 )
 from rtdb.functions.log_lines import LogLines, PrintCapture
 from rtdb.functions.scheduling import check_job_arguments, find_target
-from rtdb.link.frames import ActionCall, ActionOutcome, Answer, ExecutionError, FunctionKind, RequestKind
+from rtdb.link.frames import (
+    ActionCall,
+    ActionOutcome,
+    Answer,
+    ExecutionError,
+    FunctionKind,
+    Origin,
+    RequestKind,
+)
 from rtdb.storage.system_tables import SCHEDULED_FUNCTIONS_TABLE
 from rtdb.transaction.near_limit import near_limit
 from rtdb.values.document_id import encode_id
@@ -75,7 +83,7 @@ class Ask(Protocol):
     """Have the hub run a function."""
 
     async def __call__(
-        self, kind: RequestKind, path: str, args: bytes, identity: bytes | None, *, internal: bool
+        self, kind: RequestKind, path: str, args: bytes, identity: bytes | None, *, internal: bool, origin: Origin
     ) -> Answer: ...
 
 
@@ -121,6 +129,13 @@ class RunningAction:
         self._scope = trio.CancelScope()
         self._cancelled_because: ExecutionError | None = None
         self._log_lines = LogLines(environment.limits)
+        self._said = 0
+
+    def unsaid(self) -> list[str]:
+        """Return the lines of its log that have come since this was last asked."""
+        lines = self._log_lines.lines[self._said :]
+        self._said += len(lines)
+        return lines
 
     def cancel(self, because: ExecutionError) -> None:
         """Stop it where it waits; ``because`` becomes its outcome."""
@@ -164,7 +179,7 @@ class RunningAction:
         invocation = Invocation(
             environment.clock.now_ns(), environment.random, call.identity, self._log_lines, call.scheduled
         )
-        return await _ActionRun(environment, invocation, depth=0).execute(function, arguments)
+        return await _ActionRun(environment, invocation, call.origin, depth=0).execute(function, arguments)
 
     def _warn(self, result: bytes, seconds: float) -> None:
         limits = self._environment.limits
@@ -183,7 +198,9 @@ class RunningAction:
             self._log_lines.add("WARN", sentence)
 
     def _system_error(self, error: Exception, code: str, status: int) -> ExecutionError:
-        _log.error("action failed", path=self._call.path, code=code, exc_info=error)
+        _log.error(
+            "action failed", request_id=self._call.origin.request, path=self._call.path, code=code, exc_info=error
+        )
         return ExecutionError(code, GENERIC_MESSAGE, system=status)
 
 
@@ -201,8 +218,9 @@ class _Operation:
 class _ActionRun:
     """One run of an action's code, and the operations it has started: ``ActionOperations``."""
 
-    def __init__(self, environment: ActionEnvironment, invocation: Invocation, *, depth: int) -> None:
+    def __init__(self, environment: ActionEnvironment, invocation: Invocation, origin: Origin, *, depth: int) -> None:
         self._environment = environment
+        self._origin = origin
         self._invocation = invocation
         self._depth = depth
         self._operations: set[_Operation] = set()
@@ -294,7 +312,9 @@ class _ActionRun:
         try:
             if kind == "action":
                 return decode_canonical(await self._run_action(path, data))
-            answer = await self._environment.ask(kind, str(path), data, self._invocation.identity, internal=True)
+            answer = await self._environment.ask(
+                kind, str(path), data, self._invocation.identity, internal=True, origin=self._origin
+            )
             if answer.error is not None:
                 raise CallFailed(answer.error)
         except CallFailed as failed:
@@ -303,7 +323,9 @@ class _ActionRun:
         return decode_canonical(answer.result)
 
     async def _run_system(self, name: str, args: bytes) -> Any:
-        answer = await self._environment.ask("mutation", f"_system/scheduler:{name}", args, None, internal=True)
+        answer = await self._environment.ask(
+            "mutation", f"_system/scheduler:{name}", args, None, internal=True, origin=self._origin
+        )
         if answer.error is not None:
             raise as_exception(answer.error) from None
         assert answer.result is not None, "an answer has a result or an error"
@@ -317,7 +339,9 @@ class _ActionRun:
         if function.kind != "action":
             raise wrong_kind(function.path, "action", function.kind)
         arguments = decode_arguments(function.path, data, environment.limits)
-        return await _ActionRun(environment, self._invocation, depth=self._depth + 1).execute(function, arguments)
+        return await _ActionRun(environment, self._invocation, self._origin, depth=self._depth + 1).execute(
+            function, arguments
+        )
 
     def _give_up_operations(self) -> None:
         """End what the action has not waited for, and say so in its log."""

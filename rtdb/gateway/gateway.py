@@ -5,6 +5,7 @@
     hub ── Begun ──▶ configuration, secret, position          ◀── Ready
     hub ── Answer ──▶ call table ──▶ whoever asked             ◀── CallRequest, Cancel
     hub ── DeployEvent ──▶ deploy table ──▶ whoever asked      ◀── DeployRequest, DeployCancel
+    hub ── LogPage ──▶ log poll table ──▶ whoever asked        ◀── LogPoll, LogPollCancel
     hub ── BlockNotice, RoundResults ──▶ watch table ──▶ sessions   ◀── Watch, Unwatch
     hub ── Drain ──▶ no new connections, sessions closed, requests finished, then the process ends
 
@@ -40,6 +41,7 @@ from rtdb.gateway.framing import FrameCache, tune_socket
 from rtdb.gateway.handshake import shake_hands
 from rtdb.gateway.http_server import HttpServer
 from rtdb.gateway.listener import Listener
+from rtdb.gateway.log_poll_table import LogPollTable
 from rtdb.gateway.sessions import Session, Sessions
 from rtdb.gateway.upgrade import Accepted, Refused, refusal
 from rtdb.gateway.websocket import WebSocket
@@ -56,12 +58,14 @@ from rtdb.link.frames import (
     DeployEvent,
     Drain,
     FileStep,
+    Origin,
     Ready,
     RequestKind,
     RoundResults,
     SessionRequest,
 )
 from rtdb.link.link import Link, LinkClosed, Message, SocketLink
+from rtdb.link.log_frames import LogPage
 from rtdb.process_log import configure_process_log
 from rtdb.sync.commands import VerifyToken
 from rtdb.sync.connection import SyncConnection
@@ -91,6 +95,7 @@ class Gateway:
         )
         self._calls = CallTable(link)
         self._deploys = DeployTable(link)
+        self._log_polls = LogPollTable(link)
         self._watches = WatchTable(current_ts=begun.ts, random=random, redact=redact)
         self._sessions = Sessions(limits, self.metrics, self.now_ns)
         self._frames = FrameCache()
@@ -129,11 +134,13 @@ class Gateway:
         identity: bytes | None,
         *,
         internal: bool,
+        request_id: str,
         at_ts: int | None = None,
     ) -> Answer:
         """Run a function and wait for its answer."""
         self.metrics.calls.inc()
-        return await self._calls.call(kind, path, args, identity, internal=internal, at_ts=at_ts)
+        origin = Origin(caller="HttpApi", request=request_id)
+        return await self._calls.call(kind, path, args, identity, internal=internal, origin=origin, at_ts=at_ts)
 
     async def file_step(self, step: FileStep, args: bytes) -> Answer:
         """Take a step of file storage for one of this gateway's own routes."""
@@ -142,6 +149,10 @@ class Gateway:
     async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:
         """Have an app deployed and report what happens."""
         await self._deploys.deploy(archive, dry_run=dry_run, report=report)
+
+    async def function_log(self, after: int, newest_max: int | None) -> LogPage:
+        """Return what the function log has after a cursor, as soon as there is something."""
+        return await self._log_polls.poll(after, newest_max)
 
     def start_call(
         self,
@@ -153,10 +164,12 @@ class Gateway:
         *,
         internal: bool,
         session: SessionRequest | None,
+        request_id: str,
     ) -> int:
         """Run a function and hand its answer to ``deliver``; return the call's number."""
         self.metrics.calls.inc()
-        return self._calls.start(kind, path, args, identity, deliver, internal=internal, session=session)
+        origin = Origin(caller="SyncWorker", request=request_id)
+        return self._calls.start(kind, path, args, identity, deliver, internal=internal, origin=origin, session=session)
 
     def cancel_call(self, number: int) -> None:
         """Nobody waits for this answer any more."""
@@ -214,8 +227,11 @@ class Gateway:
                 self.send_watches()
             case DeployEvent():
                 self._deploys.event(message)
+            case LogPage():
+                self._log_polls.page(message)
             case Drain():
                 self._draining = True
+                self._log_polls.drain()
                 self._accepting.cancel()
             case _:
                 raise AssertionError(f"the hub sends a gateway no {type(message).__name__}")

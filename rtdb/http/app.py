@@ -41,6 +41,7 @@ from rtdb.http.error_response import HttpResponse, HttpStream, empty_response, e
 from rtdb.http.facade import Facade
 from rtdb.http.file_headers import FILE_CORS
 from rtdb.http.function_routes import FunctionRoutes, Route
+from rtdb.http.log_routes import LogRoutes
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.receive_budget import ReceiveBudget
 from rtdb.http.request import HttpRequest, RequestBody, RequestHeaders, read_headers, send_response, send_stream
@@ -136,6 +137,7 @@ class HttpApplication:
         self._functions = FunctionRoutes(facade, credentials, config)
         deploys = DeployRoutes(facade, credentials, config)
         environment = EnvironmentRoutes(facade, credentials, config)
+        logs = LogRoutes(facade, credentials)
         services = ServiceRoutes(facade, credentials, config, metrics)
         open_routes = services.open_routes()
         self._open_paths = frozenset(path for _method, path in open_routes)
@@ -145,6 +147,7 @@ class HttpApplication:
             **deploys.routes(),
             **environment.routes(),
             **files.routes(),
+            **logs.routes(),
             **open_routes,
         }
         self._starlette = self._build_starlette()

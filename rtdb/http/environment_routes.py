@@ -64,12 +64,12 @@ class EnvironmentRoutes:
     async def update(self, request: HttpRequest) -> HttpResponse:
         await self._require(request, operation="WriteEnvironmentVariables")
         changes = decode_body(_changes_decoder, await read_body(request, self._body_bytes_max))
-        outcome = await self._call("mutation", UPDATE, msgspec.json.encode(changes))
+        outcome = await self._call(request, "mutation", UPDATE, msgspec.json.encode(changes))
         return outcome if isinstance(outcome, HttpResponse) else empty_response(200)
 
     async def list_all(self, request: HttpRequest) -> HttpResponse:
         await self._require(request, operation="ViewEnvironmentVariables")
-        outcome = await self._call("query", LIST, b"{}")
+        outcome = await self._call(request, "query", LIST, b"{}")
         if isinstance(outcome, HttpResponse):
             return outcome
         variables = {variable.name: variable.value for variable in _variables_decoder.decode(outcome)}
@@ -79,9 +79,9 @@ class EnvironmentRoutes:
         identity = await self._credentials.identify(request.headers.authorization, request.query_string)
         identity.require_operation(operation)
 
-    async def _call(self, kind: RequestKind, path: str, args: bytes) -> bytes | HttpResponse:
+    async def _call(self, request: HttpRequest, kind: RequestKind, path: str, args: bytes) -> bytes | HttpResponse:
         """Return the result of a function of the server, or what to answer because it has none."""
-        answer = await self._facade.call(kind, path, args, None, internal=True)
+        answer = await self._facade.call(kind, path, args, None, internal=True, request_id=request.request_id())
         if answer.error is None:
             assert answer.result is not None, "an answer holds a result or an error"
             return answer.result

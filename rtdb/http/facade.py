@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from rtdb.link.frames import Answer, FileStep, RequestKind
+from rtdb.link.log_frames import LogPage
 
 __all__ = ["Facade"]
 
@@ -24,9 +25,10 @@ class Facade(Protocol):
         identity: bytes | None,
         *,
         internal: bool,
+        request_id: str,
         at_ts: int | None = None,
     ) -> Answer:
-        """Run a function and return its answer.
+        """Run a function and return its answer; ``request_id`` is what the caller is told with an error.
 
         If cancelled, the hub is told that nobody waits; a mutation may still take effect.
         """
@@ -39,6 +41,13 @@ class Facade(Protocol):
     async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:
         """Make an app the active deployment and report what happens, one JSON object at a time; the last says how it
         ended. If cancelled, the deploy is given up."""
+        ...
+
+    async def function_log(self, after: int, newest_max: int | None) -> LogPage:
+        """Return what the function log has after a cursor, as soon as there is something (`link/log_frames.py`).
+
+        Raises ``OverloadedError`` when the server is being shut down.
+        """
         ...
 
     def latest_ts(self) -> int:

@@ -103,6 +103,12 @@ def _named_arguments(args: msgspec.Raw) -> bytes:
     return bytes(elements[0]) if elements else b"{}"
 
 
+def _refused(request_id: str, path: str, error: ExecutionError) -> Answer:
+    """Return the answer to a call that is not made. Nobody else has heard of it, so it is logged here."""
+    log_failure(request_id, path, error)
+    return Answer(0, None, error, [], 0)
+
+
 class FunctionRoutes:
     """Calls functions for HTTP clients."""
 
@@ -181,10 +187,13 @@ class FunctionRoutes:
         formats = [choose_format(body.format, request.client) for body in batch]
         paths = [_canonical_path(body.path) for body in batch]
         at_ts = self._facade.latest_ts()
+        request_id = request.request_id()
         answers: list[Answer | None] = [None] * len(batch)
 
         async def run(place: int) -> None:
-            answers[place] = await self._ask("query", paths[place], batch[place].args, identity, at_ts=at_ts)
+            answers[place] = await self._ask(
+                request_id, "query", paths[place], batch[place].args, identity, at_ts=at_ts
+            )
 
         async with trio.open_nursery() as nursery:
             for place in range(len(batch)):
@@ -194,7 +203,7 @@ class FunctionRoutes:
             assert answer is not None
             if answer.error is not None and answer.error.system:
                 return system_error_response(answer.error)
-            envelopes.append(self._envelope(request, path, answer, write))
+            envelopes.append(self._envelope(request_id, path, answer, write))
         return json_response(b'{"results":[' + b",".join(envelopes) + b"]}")
 
     async def function(self, request: HttpRequest) -> HttpResponse:
@@ -206,7 +215,9 @@ class FunctionRoutes:
             missing = ExecutionError(
                 code="ComponentPathNotFound", message=f"Component path '{body.componentPath[:200]}' not found"
             )
-            return json_response(self._envelope(request, body.path, Answer(0, None, missing, [], 0), write))
+            request_id = request.request_id()
+            answer = _refused(request_id, body.path, missing)
+            return json_response(self._envelope(request_id, body.path, answer, write))
         return await self._run(request, "any", body.path, body.args, identity, write)
 
     async def run_by_path(self, request: HttpRequest, path: str) -> HttpResponse:
@@ -233,27 +244,41 @@ class FunctionRoutes:
         write: ResultFormat,
         at_ts: int | None = None,
     ) -> HttpResponse:
-        answer = await self._ask(kind, _canonical_path(path), args, identity, at_ts=at_ts)
+        request_id = request.request_id()
+        answer = await self._ask(request_id, kind, _canonical_path(path), args, identity, at_ts=at_ts)
         if answer.error is not None and answer.error.system:
             return system_error_response(answer.error)
-        return json_response(self._envelope(request, path, answer, write))
+        return json_response(self._envelope(request_id, path, answer, write))
 
     async def _ask(
-        self, kind: RequestKind, path: str, args: msgspec.Raw, identity: Identity, *, at_ts: int | None
+        self,
+        request_id: str,
+        kind: RequestKind,
+        path: str,
+        args: msgspec.Raw,
+        identity: Identity,
+        *,
+        at_ts: int | None,
     ) -> Answer:
         try:
             identity.require_permitted(kind, path)
         except ForbiddenError as error:
             if kind not in {"query", "mutation"}:
                 raise
-            return Answer(0, None, ExecutionError(error.code, error.message), [], 0)
+            return _refused(request_id, path, ExecutionError(error.code, error.message))
         # Acting as a user passes the check of /api/function but does not make internal functions visible there.
         internal = identity.is_admin if kind == "any" else identity.internal
         return await self._facade.call(
-            kind, path, _named_arguments(args), identity.attributes, internal=internal, at_ts=at_ts
+            kind,
+            path,
+            _named_arguments(args),
+            identity.attributes,
+            internal=internal,
+            request_id=request_id,
+            at_ts=at_ts,
         )
 
-    def _envelope(self, request: HttpRequest, path: str, answer: Answer, write: ResultFormat) -> bytes:
+    def _envelope(self, request_id: str, path: str, answer: Answer, write: ResultFormat) -> bytes:
         error = answer.error
         log_lines = b""
         if answer.log_lines and not self._redact:
@@ -261,10 +286,8 @@ class FunctionRoutes:
         if error is None:
             assert answer.result is not None, "an answer holds a result or an error"
             return b'{"status":"success","value":' + write(answer.result) + log_lines + b"}"
-        name = request.request_id()
-        log_failure(name, path, error)
         # Only administrators call the server's own functions, whose errors tell them what to do.
         redact = self._redact and not path.startswith(SYSTEM_PREFIX)
-        text = function_error_text(name, error, redact=redact)
+        text = function_error_text(request_id, error, redact=redact)
         data = b"" if error.data is None else b',"errorData":' + write(error.data)
         return b'{"status":"error","errorMessage":' + _encode_json(text) + data + log_lines + b"}"

@@ -6,7 +6,8 @@ path: an empty request already costs Hypercorn half a millisecond, and this adds
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,13 +30,17 @@ __all__ = [
     "read_headers",
     "send_response",
     "send_stream",
+    "while_connected",
 ]
 
 Decoded = TypeVar("Decoded")
+Result = TypeVar("Result")
 
 REQUEST_ID_BYTES = 8
 DISCARD_SECONDS_MAX = 30.0
 """How long a client that has its answer already may go on sending what is not wanted."""
+REQUEST_ID = re.compile(rb"[0-9A-Za-z_.-]{1,64}")
+"""What a client may call its request: it goes into error texts and logs."""
 
 
 class RequestHeaders:
@@ -124,10 +129,10 @@ class HttpRequest:
         return query
 
     def request_id(self) -> str:
-        """Return the client's name for this request, or a new one: 16 hex digits."""
+        """Return the client's name for this request, or, every time it is asked for, a new one: 16 hex digits."""
         given = self.headers.request_id
-        if given is not None:
-            return given.decode("latin-1")
+        if given is not None and REQUEST_ID.fullmatch(given):
+            return given.decode("ascii")
         return self._random.bytes(REQUEST_ID_BYTES).hex()
 
 
@@ -192,6 +197,29 @@ async def read_bytes(request: HttpRequest, body_bytes_max: int) -> bytes:
         request.hold(len(message["body"]))
         chunks.append(message["body"])
     return b"".join(chunks)
+
+
+async def while_connected(request: HttpRequest, work: Callable[[], Awaitable[Result]]) -> Result | None:
+    """Do what may take long for a request that has been read to its end; give up, and return None, if the client goes
+    away."""
+    result: Result | None = None
+    failure: Exception | None = None
+    async with trio.open_nursery() as nursery:
+
+        async def watch_client() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch_client)
+        try:
+            result = await work()
+        except Exception as error:  # raised below, so that it does not come in a group of one
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return result
 
 
 def decode_body(decoder: msgspec.json.Decoder[Decoded], body: bytes) -> Decoded:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import trio
 
-from rtdb.link.frames import Answer, CallRequest, Cancel, FileStep, FileStepRequest, RequestKind, SessionRequest
+from rtdb.link.frames import Answer, CallRequest, Cancel, FileStep, FileStepRequest, Origin, RequestKind, SessionRequest
 from rtdb.link.link import Message
 
 __all__ = ["CallTable"]
@@ -44,12 +44,13 @@ class CallTable:
         deliver: Deliver,
         *,
         internal: bool,
+        origin: Origin,
         session: SessionRequest | None = None,
         at_ts: int | None = None,
     ) -> int:
         """Send a call and return its number; ``deliver`` is called with the answer, once, unless it is cancelled."""
         number = self._expect(deliver)
-        self._link.send_nowait(CallRequest(number, kind, path, args, identity, internal, session, at_ts))
+        self._link.send_nowait(CallRequest(number, kind, path, args, identity, internal, session, at_ts, origin))
         return number
 
     def _expect(self, deliver: Deliver) -> int:
@@ -76,11 +77,12 @@ class CallTable:
         identity: bytes | None,
         *,
         internal: bool,
+        origin: Origin,
         at_ts: int | None = None,
     ) -> Answer:
         """Run a function and wait for its answer. If cancelled, the hub is told."""
         return await self._wait(
-            lambda number: CallRequest(number, kind, path, args, identity, internal, None, at_ts),
+            lambda number: CallRequest(number, kind, path, args, identity, internal, None, at_ts, origin),
         )
 
     async def file_step(self, step: FileStep, args: bytes) -> Answer:

@@ -19,19 +19,24 @@ from typing import Literal
 import msgspec
 
 __all__ = [
+    "BY_SERVER",
+    "NO_USAGE",
     "ActionCall",
     "ActionCancel",
     "ActionOutcome",
+    "ActionProgress",
     "Answer",
     "Begun",
     "BlockApplied",
     "BlockNotice",
     "Call",
     "CallRequest",
+    "CallerKind",
     "Cancel",
     "Commit",
     "CommitterReady",
     "CommitterStart",
+    "DatabaseUsage",
     "DeployCancel",
     "DeployEvent",
     "DeployRequest",
@@ -41,9 +46,11 @@ __all__ = [
     "FileStep",
     "FileStepRequest",
     "FunctionKind",
+    "IdentityType",
     "KeyChange",
     "LaneReset",
     "Loss",
+    "Origin",
     "Outcome",
     "ReadRange",
     "ReaderCheck",
@@ -65,6 +72,11 @@ __all__ = [
 FunctionKind = Literal["query", "mutation", "action"]
 RequestKind = Literal["query", "mutation", "action", "any"]
 """What the caller says the function is; ``any`` is ``/api/function`` and ``/api/run``."""
+
+
+CallerKind = Literal["SyncWorker", "HttpApi", "Tester", "HttpEndpoint", "Cron", "Scheduler", "Action"]
+"""What asked for an execution, in the words of the reference's logs."""
+IdentityType = Literal["user", "instance_admin", "member_acting_user", "system", "unknown"]
 
 
 class ReadRange(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -109,6 +121,34 @@ class ExecutionError(msgspec.Struct, array_like=True, frozen=True, gc=False):
     data: bytes | None = None
     system: int = 0
     """0, or the HTTP status of a system error."""
+
+
+class Origin(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What an execution is a part of: who asked for it, and under which id that is found again.
+
+    ``request`` is the 16 hex digits that a caller is told with an error; empty: the hub makes one. ``parent`` is the
+    hub's number of the action that asked, 0 when it was none.
+    """
+
+    caller: CallerKind
+    request: str = ""
+    parent: int = 0
+
+
+BY_SERVER = Origin("Scheduler")
+"""What the hub starts by itself."""
+
+
+class DatabaseUsage(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What an execution has read and written: documents, and bytes of their JSON."""
+
+    documents_read: int = 0
+    bytes_read: int = 0
+    documents_written: int = 0
+    bytes_written: int = 0
+
+
+NO_USAGE = DatabaseUsage()
 
 
 # --- hub ⇄ runner -----------------------------------------------------------------------------------------------------
@@ -176,6 +216,7 @@ class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="call"):
     journal: str | None
     by_server: bool = False
     scheduled: ScheduledRun | None = None
+    origin: Origin = BY_SERVER
 
 
 class Outcome(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="outcome"):
@@ -206,6 +247,7 @@ class Outcome(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="outco
     """Wall time of the execution in the runner, microseconds."""
     lane: int = 0
     """The lane epoch it ran in, 0 outside the lane."""
+    usage: DatabaseUsage = NO_USAGE
 
 
 class Stale(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="stale"):
@@ -235,7 +277,7 @@ class LaneReset(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="lan
 
 class ActionCall(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_call"):
     """Run an action now, beside those that are running. ``call`` is the hub's number, in the order of sending;
-    ``scheduled`` is the work that it is the run of."""
+    ``scheduled`` is the work that it is the run of, ``origin`` that of the calls it makes in turn."""
 
     call: int
     path: str
@@ -243,6 +285,7 @@ class ActionCall(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="ac
     identity: bytes | None
     internal: bool
     scheduled: ScheduledRun | None = None
+    origin: Origin = BY_SERVER
 
 
 class ActionCancel(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_cancel"):
@@ -250,6 +293,13 @@ class ActionCancel(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="
 
     call: int
     error: ExecutionError
+
+
+class ActionProgress(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_progress"):
+    """What an action has printed since it was last told. The outcome holds these lines again."""
+
+    call: int
+    log_lines: list[str]
 
 
 class ActionOutcome(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_outcome"):
@@ -376,6 +426,7 @@ class CallRequest(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="r
     internal: bool
     session: SessionRequest | None = None
     at_ts: int | None = None
+    origin: Origin = BY_SERVER
 
 
 FileStep = Literal["find", "room", "keep"]
@@ -444,6 +495,8 @@ class WatchResult(msgspec.Struct, array_like=True, frozen=True, gc=False):
     error: ExecutionError | None
     log_lines: list[str]
     journal: str | None
+    request: str = ""
+    """Of the execution, to be shown with its error."""
 
 
 class RoundResults(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="round"):

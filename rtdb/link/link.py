@@ -20,7 +20,7 @@ from typing import Protocol
 import msgspec
 import trio
 
-from rtdb.link import frames
+from rtdb.link import frames, log_frames
 
 __all__ = ["BlockingLink", "Link", "LinkClosed", "MemoryLink", "SocketLink", "open_memory_link_pair"]
 
@@ -28,6 +28,7 @@ Message = (
     frames.ActionCall
     | frames.ActionCancel
     | frames.ActionOutcome
+    | frames.ActionProgress
     | frames.Answer
     | frames.Begun
     | frames.BlockApplied
@@ -45,6 +46,9 @@ Message = (
     | frames.Durable
     | frames.FileStepRequest
     | frames.LaneReset
+    | log_frames.LogPage
+    | log_frames.LogPoll
+    | log_frames.LogPollCancel
     | frames.Outcome
     | frames.ReaderCheck
     | frames.Ready

@@ -51,6 +51,8 @@ class QueryAnswer(msgspec.Struct, frozen=True, gc=False):
     error: ExecutionError | None
     log_lines: list[str]
     journal: str | None
+    request: str = ""
+    """The id of the execution, which is shown with its error and makes no difference."""
 
     @property
     def body_bytes(self) -> int:
@@ -62,12 +64,12 @@ class QueryAnswer(msgspec.Struct, frozen=True, gc=False):
 
     def digest(self) -> bytes:
         """Return a hash that is equal for answers between which a client sees no difference."""
-        return blake3(_encoder.encode(self)).digest(16)
+        return blake3(_encoder.encode((self.result, self.error, self.log_lines, self.journal))).digest(16)
 
 
-def answer_of(outcome: Outcome) -> QueryAnswer:
+def answer_of(outcome: Outcome, request: str) -> QueryAnswer:
     """Return the part of an outcome that clients are shown."""
-    return QueryAnswer(outcome.result, outcome.error, outcome.log_lines, outcome.journal)
+    return QueryAnswer(outcome.result, outcome.error, outcome.log_lines, outcome.journal, request)
 
 
 class Watcher:

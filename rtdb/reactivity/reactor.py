@@ -144,8 +144,8 @@ class Reactor:
         self._executions_started += len(started)
         return started
 
-    def execution_finished(self, execution: Execution, outcome: Outcome, now_ns: int) -> None:
-        """Take in what an execution returned. A system error counts as a failure."""
+    def execution_finished(self, execution: Execution, outcome: Outcome, now_ns: int, request: str = "") -> None:
+        """Take in what an execution returned; ``request`` is its id. A system error counts as a failure."""
         if outcome.error is not None and outcome.error.system:
             self.execution_failed(execution, now_ns)
             return
@@ -168,7 +168,7 @@ class Reactor:
             and all(other.seq < execution.seq for other in entry.slot.by_identity.values())
         ):
             self._table.merge(entry)
-        answer = answer_of(outcome)
+        answer = answer_of(outcome, request)
         entry.seq, entry.ts, entry.dirty_ts = execution.seq, execution.ts, dirty_ts
         entry.read_ns, entry.read_time = now_ns, outcome.read_time
         entry.digest, entry.journal = answer.digest(), answer.journal
@@ -301,7 +301,15 @@ class Reactor:
         else:
             watcher.delivered = entry.digest
             result = WatchResult(
-                number, ts, dirty_ts, False, answer.result, answer.error, answer.log_lines, answer.journal
+                watch=number,
+                ts=ts,
+                dirty_ts=dirty_ts,
+                unchanged=False,
+                result=answer.result,
+                error=answer.error,
+                log_lines=answer.log_lines,
+                journal=answer.journal,
+                request=answer.request,
             )
         self._gateways[watcher.gateway].outbox.add_result(entry.ts, result)
 

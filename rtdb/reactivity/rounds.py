@@ -28,7 +28,7 @@ from collections import deque
 from heapq import heappop, heappush
 from itertools import count
 
-from rtdb.link.frames import Call
+from rtdb.link.frames import Call, Origin
 from rtdb.reactivity.query_entry import QueryEntry
 
 __all__ = ["Execution", "Round", "Rounds"]
@@ -72,10 +72,21 @@ class Execution:
     def ts(self) -> int:
         return self.round.ts
 
-    def to_call(self, number: int) -> Call:
-        """Return the message for a runner."""
+    def to_call(self, number: int, request: str = "") -> Call:
+        """Return the message for a runner; ``request`` is the id of this execution."""
         key = self.entry.slot.key
-        return Call(number, "query", key.path, key.args, self.identity, key.internal, self.round.seq, None, key.journal)
+        return Call(
+            call=number,
+            kind="query",
+            path=key.path,
+            args=key.args,
+            identity=self.identity,
+            internal=key.internal,
+            at=self.round.seq,
+            session=None,
+            journal=key.journal,
+            origin=Origin(caller="SyncWorker", request=request),
+        )
 
 
 class Rounds:

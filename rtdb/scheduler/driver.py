@@ -295,7 +295,10 @@ class Scheduler:
         scheduled: frames.ScheduledRun | None = None,
     ) -> _Answer:
         answer = _Answer()
-        request = frames.CallRequest(call=0, kind=kind, path=path, args=args, identity=None, internal=True)
+        origin = frames.Origin("Cron" if scheduled is not None and scheduled.kind == "cron" else "Scheduler")
+        request = frames.CallRequest(
+            call=0, kind=kind, path=path, args=args, identity=None, internal=True, origin=origin
+        )
         self._facade.request(answer, request, by_server=True, scheduled=scheduled)
         self._facade.pump()
         await answer.there.wait()

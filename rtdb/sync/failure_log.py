@@ -1,6 +1,7 @@
-"""Failed functions in the server's log, under the request id that their callers were shown.
+"""Calls that a gateway refuses itself in the server's log, under the request id that their callers were shown.
 
-Clients of a server that redacts see nothing but that id; the operator looks here for what it stands for.
+Clients of a server that redacts see nothing but that id; the operator looks here for what it stands for. Functions that
+have run and failed are logged where executions end (`rtdb/application/function_log.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _log = structlog.get_logger("rtdb.sync")
 
 
 def log_failure(request: str, path: str, error: ExecutionError) -> None:
-    """Log an outcome that was told as ``request``. Failures of the server itself are logged where they happen."""
+    """Log an error that was told as ``request``. Failures of the server itself are logged where they happen."""
     if error.system:
         return
     _log.info(

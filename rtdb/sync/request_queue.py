@@ -11,6 +11,7 @@ A client with more comes back with all of them, and is ended again: with 2,500 i
 from __future__ import annotations
 
 from collections import deque
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -76,7 +77,7 @@ class RequestQueue:
         """Queue a mutation; return what can be done now."""
         assert not self.full, "the session does not take in messages while the queue is full"
         key = None if self.session is None else SessionRequest(self.session, message.requestId)
-        run = RunFunction("mutation", message.requestId, call.path, call.args, caller.attributes, caller.internal, key)
+        run = self._to_run("mutation", message, call, caller, key)
         self._waiting.append((run, call.error or _refusal(caller, call)))
         self._waiting_bytes += len(run.args)
         return self._run_next()
@@ -89,9 +90,9 @@ class RequestQueue:
         caller.require_permitted("action", call.path)
         if self._actions_running >= self._limits.session_actions_max:
             raise RateLimitedError("Too many actions run in this session", code="TooManyInflightActionsForSingleClient")
-        run = RunFunction("action", message.requestId, call.path, call.args, caller.attributes, caller.internal, None)
+        run = self._to_run("action", message, call, caller, None)
         if call.error is not None:
-            return [self._response(run, _failed(call.error))]
+            return [self._refuse(run, call.error)]
         self._actions_running += 1
         return [run]
 
@@ -118,8 +119,29 @@ class RequestQueue:
                 self._running = run
                 commands.append(run)
             else:
-                commands.append(self._response(run, _failed(error)))
+                commands.append(self._refuse(run, error))
         return commands
+
+    def _to_run(
+        self,
+        kind: Literal["mutation", "action"],
+        message: Mutation | Action,
+        call: FunctionCall,
+        caller: Caller,
+        key: SessionRequest | None,
+    ) -> RunFunction:
+        if self.session is None:
+            request_id = self._random.bytes(8).hex()
+        else:
+            request_id = request_identifier(self.session, message.requestId)
+        return RunFunction(
+            kind, message.requestId, call.path, call.args, caller.attributes, caller.internal, key, request_id
+        )
+
+    def _refuse(self, run: RunFunction, error: ExecutionError) -> SendText:
+        """Answer what has not been run. Nobody else has heard of it, so it is logged here."""
+        log_failure(run.request_id, run.path, error)
+        return self._response(run, Answer(0, None, error, [], 0))
 
     def _response(self, run: RunFunction, answer: Answer) -> SendText:
         log_lines = [] if self._redact else answer.log_lines
@@ -129,9 +151,7 @@ class RequestQueue:
             assert answer.result is not None, "an answer has a result or an error"
             result = Raw(answer.result)
         else:
-            request = self._request_identifier(run)
-            log_failure(request, run.path, error)
-            text = function_error_text(request, error, redact=self._redact)
+            text = function_error_text(run.request_id, error, redact=self._redact)
             result = Raw(msgspec.json.encode(text))
             if error.data is not None:
                 error_data = Raw(error.data)
@@ -143,11 +163,6 @@ class RequestQueue:
             response = ActionResponse(run.request, error is None, result, log_lines, error_data)
         return SendText(encode_message(response))
 
-    def _request_identifier(self, run: RunFunction) -> str:
-        if self.session is None:
-            return self._random.bytes(8).hex()
-        return request_identifier(self.session, run.request)
-
 
 def _refusal(caller: Caller, call: FunctionCall) -> ExecutionError | None:
     """Return the answer to a mutation that its caller may not run, decided when it is read (§7.1)."""
@@ -156,7 +171,3 @@ def _refusal(caller: Caller, call: FunctionCall) -> ExecutionError | None:
     except ForbiddenError as error:
         return ExecutionError(error.code, error.message)
     return None
-
-
-def _failed(error: ExecutionError) -> Answer:
-    return Answer(0, None, error, [], 0)

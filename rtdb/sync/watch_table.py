@@ -153,7 +153,9 @@ class WatchTable:
     def failed(self, query: Query, error: ExecutionError) -> Watched:
         """Return a query that is not run because it cannot be: its result is this error, at every timestamp."""
         watched = Watched(0, query)
-        watched.latest = Version(0, 0, self._content(query.path, None, error, [], None))
+        request = self._random.bytes(8).hex()
+        log_failure(request, query.path, error)
+        watched.latest = Version(0, 0, error_content(error, [], None, request=request, redact=self.redact))
         return watched
 
     def wait_for_timestamp(self, timestamp: int, subscriber: Subscriber) -> None:
@@ -205,9 +207,7 @@ class WatchTable:
     def _add_version(self, watched: Watched, result: WatchResult) -> None:
         self.current_ts = max(self.current_ts, result.ts)
         if not result.unchanged or watched.received is None:
-            watched.received = self._content(
-                watched.query.path, result.result, result.error, result.log_lines, result.journal
-            )
+            watched.received = self._content(result)
         previous = watched.latest
         if previous is not None and result.ts <= previous.ts:
             # Not newer than what is known: of the same position, so only what is known of its end may be.
@@ -235,16 +235,12 @@ class WatchTable:
                 if watched.older:
                     watched.older = [version for version in watched.older if any(version.covers(kept) for kept in keep)]
 
-    def _content(
-        self, path: str, result: bytes | None, error: ExecutionError | None, log_lines: list[str], journal: str | None
-    ) -> Content:
-        lines = [] if self.redact else log_lines
-        if error is not None:
-            request = self._random.bytes(8).hex()
-            log_failure(request, path, error)
-            return error_content(error, lines, journal, request=request, redact=self.redact)
-        assert result is not None, "a result is a value or an error"
-        return value_content(result, lines, journal)
+    def _content(self, result: WatchResult) -> Content:
+        lines = [] if self.redact else result.log_lines
+        if result.error is not None:
+            return error_content(result.error, lines, result.journal, request=result.request, redact=self.redact)
+        assert result.result is not None, "a result is a value or an error"
+        return value_content(result.result, lines, result.journal)
 
 
 def greatest_common_timestamp(queries: Collection[Watched], floor: int, current_ts: int) -> int | None:

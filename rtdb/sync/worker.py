@@ -44,6 +44,7 @@ class SessionServices(Protocol):
         *,
         internal: bool,
         session: SessionRequest | None,
+        request_id: str,
     ) -> int:
         """Run a function and hand its answer to ``deliver``; return the call's number."""
 
@@ -176,6 +177,7 @@ class SyncWorker:
             partial(self._answered, run),
             internal=run.internal,
             session=run.session,
+            request_id=run.request_id,
         )
         self.calls.add(number)
 

@@ -29,7 +29,7 @@ from rtdb.errors import DeveloperError, LimitError
 from rtdb.index.definition import IndexDefinition, TableDefinition
 from rtdb.index.index_range import RangeExpression, RangeOperator, bounds_from_expressions
 from rtdb.index.registry import Registry
-from rtdb.link.frames import ReadRange, Write
+from rtdb.link.frames import DatabaseUsage, ReadRange, Write
 from rtdb.storage.documents import StoredDocument
 from rtdb.storage.system_tables import (
     TABLES_TABLE,
@@ -98,6 +98,10 @@ class Transaction:
     def writes(self) -> list[Write]:
         """Return everything to be written, system tables first."""
         return self._workspace.writes()
+
+    def usage(self) -> DatabaseUsage:
+        """Return how many documents and bytes have been read and written so far."""
+        return self._usage.total()
 
     def near_limits(self) -> list[str]:
         """Return a sentence for everything that came near a limit."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from rtdb.config import Limits
 from rtdb.errors import LimitError
+from rtdb.link.frames import DatabaseUsage
 from rtdb.transaction.near_limit import near_limit
 from rtdb.transaction.read_set import ADVICE
 from rtdb.values.violations import display_bytes
@@ -55,6 +56,10 @@ class Usage:
                 f"Too many bytes read in a single function execution (limit: {limits.bytes_read_max} bytes). {ADVICE}",
                 code="TooManyBytesRead",
             )
+
+    def total(self) -> DatabaseUsage:
+        """Return what has been counted."""
+        return DatabaseUsage(self._documents_read, self._bytes_read, self._documents_written, self._bytes_written)
 
     def near_limits(self) -> list[str]:
         """Return the warnings of what was used nearly up."""

@@ -28,6 +28,7 @@ from rtdb.link.frames import (
     WatchResult,
 )
 from rtdb.link.link import LinkClosed, MemoryLink, Message, open_memory_link_pair
+from rtdb.link.log_frames import LogPage, LogPoll, LogPollCancel
 
 __all__ = ["FIRST_TS", "SECRET", "ScriptedHub", "open_gateway"]
 
@@ -48,6 +49,9 @@ class ScriptedHub:
         self.unwatched: list[int] = []
         self.results: dict[str, bytes | ExecutionError] = {}
         self.on_call: Callable[[CallRequest], Answer | None] = self.echo
+        self.on_poll: Callable[[LogPoll], LogPage | None] = lambda poll: None
+        self.polls: list[LogPoll] = []
+        self.polls_cancelled: list[int] = []
         self.ended = trio.Event()
         self._changed = trio.Event()
         self.admin_key = AdminKeys(config.instance_name, SECRET).issue(SystemClock(), SystemRandom())
@@ -97,6 +101,13 @@ class ScriptedHub:
                 answer = self.on_call(message)
                 if answer is not None:
                     self.link.send_nowait(answer)
+            case LogPoll():
+                self.polls.append(message)
+                page = self.on_poll(message)
+                if page is not None:
+                    self.link.send_nowait(page)
+            case LogPollCancel():
+                self.polls_cancelled.append(message.poll)
             case Cancel():
                 self.cancelled.append(message.call)
             case Watch():

@@ -6,7 +6,7 @@ import trio
 import trio.testing
 
 from rtdb.link.call_table import CallTable
-from rtdb.link.frames import Answer, CallRequest, Cancel
+from rtdb.link.frames import BY_SERVER, Answer, CallRequest, Cancel
 from rtdb.link.link import open_memory_link_pair
 
 
@@ -16,7 +16,7 @@ async def test_each_answer_goes_to_who_asked_whatever_the_order() -> None:
     results: dict[str, bytes | None] = {}
 
     async def ask(path: str) -> None:
-        answer = await table.call("query", path, b"{}", None, internal=False)
+        answer = await table.call("query", path, b"{}", None, internal=False, origin=BY_SERVER)
         results[path] = answer.result
 
     async with trio.open_nursery() as nursery:
@@ -35,7 +35,7 @@ async def test_a_cancelled_call_is_cancelled_at_the_hub_and_its_answer_is_for_no
     here, there = open_memory_link_pair()
     table = CallTable(here)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(lambda: table.call("action", "a", b"{}", None, internal=False))
+        nursery.start_soon(lambda: table.call("action", "a", b"{}", None, internal=False, origin=BY_SERVER))
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     request, cancel = await there.receive()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from rtdb.link.frames import BlockNotice, RoundResults, Unwatch, Watch
+from rtdb.link.frames import BlockNotice, Origin, RoundResults, Unwatch, Watch
 from rtdb.reactivity import Execution
 from rtdb.sync.commands import Command
 from rtdb.sync.watch_table import Query, Watched, WatchTable, greatest_common_timestamp
@@ -215,7 +215,7 @@ def test_call_carries_what_the_query_was_asked_with() -> None:
     bench.commit({3: 3})
     bench.watch(0, "page", [1], identity=b"alice", journal="3")
     (execution,) = bench.start()
-    call = execution.to_call(17)
+    call = execution.to_call(17, "00ff")
     assert msgspec.structs.asdict(call) == {
         "call": 17,
         "kind": "query",
@@ -228,4 +228,5 @@ def test_call_carries_what_the_query_was_asked_with() -> None:
         "journal": "3",
         "by_server": False,
         "scheduled": None,
+        "origin": Origin("SyncWorker", "00ff"),
     }

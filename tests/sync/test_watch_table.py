@@ -32,7 +32,8 @@ def result(
 
 
 def failure(watch: int, ts: int, message: str, system: int = 0) -> WatchResult:
-    return WatchResult(watch, ts, 0, False, None, ExecutionError("x", message, system=system), [], None)
+    error = ExecutionError("x", message, system=system)
+    return WatchResult(watch, ts, 0, False, None, error, [], None, request=f"{ts:016x}")
 
 
 def test_a_query_is_asked_of_the_hub_once_however_many_sessions_watch_it() -> None:
@@ -134,7 +135,8 @@ def test_an_error_is_the_same_error_under_another_request_id() -> None:
         table.apply_round(RoundResults([failure(watched.number, ts, "Uncaught ValueError: no")], []))
         assert watched.latest is not None
         tails.append((watched.latest.content.tail, watched.latest.content.digest))
-    assert tails[0][0] != tails[1][0]
+    assert b"[Request ID: 0000000000000064] Server Error" in tails[0][0]
+    assert b"[Request ID: 0000000000000065] Server Error" in tails[1][0]
     assert tails[0][1] == tails[1][1]
 
 

@@ -19,6 +19,7 @@ from rtdb.link.frames import (
     Answer,
     Begun,
     BlockNotice,
+    Origin,
     RequestKind,
     RoundResults,
     SessionRequest,
@@ -153,8 +154,10 @@ class SimulatedGateway:
         *,
         internal: bool,
         session: SessionRequest | None,
+        request_id: str,
     ) -> int:
-        return self._calls.start(kind, path, args, identity, deliver, internal=internal, session=session)
+        origin = Origin(caller="SyncWorker", request=request_id)
+        return self._calls.start(kind, path, args, identity, deliver, internal=internal, origin=origin, session=session)
 
     def cancel_call(self, number: int) -> None:
         self._calls.cancel(number)
