@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rtdb.config import Limits, encode_config
+from rtdb.config import Config, Limits, encode_config
 from rtdb.functions.runner import Runner, open_runner
 from rtdb.link.frames import (
     BlockApplied,
@@ -24,7 +24,7 @@ from rtdb.values.json_codec import decode, encode
 from tests.functions.app_bench import AppBench
 from tests.transaction.workbench import SeededRandom, new_config
 
-__all__ = ["COUNTER", "RunnerBench", "result_of"]
+__all__ = ["COUNTER", "RunnerBench", "result_of", "start_message"]
 
 COUNTER = """
 @query
@@ -58,6 +58,20 @@ def result_of(reply: Outcome | Stale) -> Any:
     return decode(reply.result)
 
 
+def start_message(config: Config, bundle: Path, deployment: str) -> RunnerStart:
+    """Return what a runner of this app is told, with keys that are no secret."""
+    return RunnerStart(
+        config=encode_config(config),
+        bundle=str(bundle),
+        deployment=deployment,
+        cursor_key=bytes(16),
+        environment_key=bytes(16),
+        upload_key=bytes(16),
+        cloud_url="http://127.0.0.1:3210",
+        site_url="http://127.0.0.1:3210/http",
+    )
+
+
 class RunnerBench:
     """The app is deployed, and ``runner`` runs it."""
 
@@ -70,16 +84,8 @@ class RunnerBench:
         self._calls = 0
 
     def start_message(self, deployment: str = "bundle1") -> RunnerStart:
-        return RunnerStart(
-            config=encode_config(new_config(self.app_bench.directory / "data", self.limits)),
-            bundle=str(self.app_bench.directory / "app"),
-            deployment=deployment,
-            cursor_key=bytes(16),
-            environment_key=bytes(16),
-            upload_key=bytes(16),
-            cloud_url="http://127.0.0.1:3210",
-            site_url="http://127.0.0.1:3210/http",
-        )
+        config = new_config(self.app_bench.directory / "data", self.limits)
+        return start_message(config, self.app_bench.directory / "app", deployment)
 
     def open(self, start: RunnerStart) -> tuple[Runner | None, RunnerReady]:
         """Load the app as a runner process would, over the test's environment."""
