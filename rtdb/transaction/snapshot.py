@@ -203,15 +203,25 @@ class Snapshot:
             return self._scan_layers(layers, definition, start, stop, descending)
         return self._scan_base(definition, start, stop, descending)
 
-    def changed_since(self, seq: int, table: int) -> set[bytes]:
-        """Return the documents of a table written after position ``seq``, deleted ones included: in the blocks since
-        then, or in an overlay. Raises SnapshotTooOldError when the blocks are no longer known."""
+    def written_since(self, seq: int, table: int) -> Iterator[StoredDocument]:
+        """Yield the versions of a table's documents that were written after position ``seq`` and that some position
+        since then has shown: replaced and deleted ones too, and what an overlay holds.
+
+        Raises SnapshotTooOldError when the blocks since then are no longer known.
+        """
         changed: set[bytes] = set()
         for block in range(seq + 1, self.seq + 1):
-            changed.update(image.id for image in _undo_record(self._txn, seq, block).images if image.table == table)
+            for image in _undo_record(self._txn, seq, block).images:
+                if image.table == table:
+                    changed.add(image.id)
+                    if image.seq > seq and image.document is not None:
+                        yield image.document
         for overlay in self._overlays:
             changed.update(overlay.layer(table).documents)
-        return changed
+        for internal in changed:
+            document = self.get(table, internal)
+            if document is not None:
+                yield document
 
     def count(self, table: int) -> int:
         """Return how many documents a table has, overlays left out."""

@@ -362,15 +362,13 @@ class Transaction:
         """Take every document of a table, and that there is no other, for read."""
         self._workspace.depend_on_table(table)
 
-    def changed_since(self, seq: int, table: TableDefinition) -> Iterator[Document]:
-        """Return the documents of a table written after position ``seq`` that there are now.
+    def written_since(self, seq: int, table: TableDefinition) -> Iterator[Document]:
+        """Return the versions of a table's documents written after position ``seq``, also those that are gone by now.
 
-        It is not recorded as a read: see :meth:`depend_on_table`. Raises SnapshotTooOldError.
+        It is not recorded as a read: see :meth:`depend_on_table`. Raises SnapshotTooOldError, at the first row.
         """
-        snapshot = self._workspace.snapshot
-        changed = snapshot.changed_since(seq, table.number)
-        stored = (snapshot.get(table.number, internal) for internal in changed)
-        return (decode_canonical(document.data) for document in stored if document is not None)  # type: ignore[misc]
+        stored = self._workspace.snapshot.written_since(seq, table.number)
+        return (decode_canonical(document.data) for document in stored)  # type: ignore[misc]  # documents are objects
 
     def count(self, table: TableDefinition) -> int:
         """Return how many documents a table has at the snapshot. Not recorded as a read."""
