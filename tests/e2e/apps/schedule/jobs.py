@@ -112,3 +112,18 @@ async def tick_by_action(ctx, cron):
 def ticks(ctx, cron):
     rows = ctx.db.query("ticks").with_index("by_cron", lambda q: q.eq("cron", cron)).order("desc").take(1000)
     return [row["at"] for row in rows]
+
+
+@mutation
+def cancel_number(ctx, batch, number):
+    """Cancel the job that was planned under a number, if there is one."""
+    row = ctx.db.query("plans").with_index("by_number", lambda q: q.eq("batch", batch).eq("number", number)).unique()
+    if row is not None:
+        ctx.scheduler.cancel(row["job"])
+
+
+@query
+def unfinished(ctx):
+    """How many jobs have not ended, among the newest thousand."""
+    jobs = ctx.db.system.query("_scheduled_functions").order("desc").take(1000)
+    return sum(job["state"]["kind"] in ("pending", "inProgress") for job in jobs)
