@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from rtdb.functions.description import Description, FunctionDescription, RouteDescription
+from rtdb.functions.description import CronDescription, Description, FunctionDescription, RouteDescription
 from rtdb.functions.description_change import IndexChange, compare_descriptions
 from rtdb.schema.schema import define_schema
 from rtdb.schema.table import Table, define_table
@@ -55,6 +55,16 @@ def test_routes_come_and_go() -> None:
     change = compare_descriptions(before, after)
     assert (change.routes_added, change.routes_removed) == (["POST /a"], ["GET /a"])
     assert compare_descriptions(Description([], None), before).routes_added == ["GET /a", "GET /b/*"]
+
+
+def test_cron_jobs_come_change_and_go() -> None:
+    def cron(name: str, seconds: int) -> CronDescription:
+        return CronDescription(name, "m:f", {}, {"type": "interval", "seconds": seconds})
+
+    before = Description([], None, crons=[cron("a", 1), cron("b", 1), cron("c", 1)])
+    after = Description([], None, crons=[cron("b", 2), cron("c", 1), cron("d", 1)])
+    change = compare_descriptions(before, after)
+    assert (change.crons_added, change.crons_changed, change.crons_removed) == (["d"], ["b"], ["a"])
 
 
 def test_an_index_with_other_fields_is_one_change() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -330,3 +331,44 @@ def test_an_index_being_built_may_lack_entries_and_a_dropped_one_may_have_them(
     assert check_environment(database.environment).is_clean
     database.index("players", "by_name", ("name",), "dropped")
     assert check_environment(database.environment).is_clean
+
+
+# --- scheduled work ---------------------------------------------------------------------------------------------------
+
+JOBS, SHOWN = system_tables.SCHEDULED_JOBS_TABLE, system_tables.SCHEDULED_FUNCTIONS_TABLE
+CRONS, NEXT = system_tables.CRON_JOBS_TABLE, system_tables.CRON_NEXT_RUN_TABLE
+
+
+def test_scheduled_work_in_order_has_no_problems(database: Database) -> None:
+    database.write(
+        [(JOBS, A, {"claim": ""}), (SHOWN, A, {"state": {"kind": "pending"}})],
+        [(JOBS, B, {"claim": "server"}), (SHOWN, B, {"state": {"kind": "inProgress"}})],
+        [(SHOWN, C, {"state": {"kind": "success"}, "completedTime": 5.0})],
+        [(CRONS, A, {"name": "x"}), (NEXT, A, {"claim": ""})],
+    )
+    report = check_environment(database.environment)
+    assert report.is_clean, report.problems
+
+
+@pytest.mark.parametrize(
+    ("writes", "problem"),
+    [
+        ([(JOBS, A, {"claim": ""})], "is to be run, and `_scheduled_functions` does not know it"),
+        ([(SHOWN, A, {"state": {"kind": "pending"}})], "has not ended and will never be run"),
+        (
+            [(JOBS, A, {"claim": "server"}), (SHOWN, A, {"state": {"kind": "pending"}})],
+            "is inProgress, and `_scheduled_functions` says pending",
+        ),
+        (
+            [(JOBS, A, {"claim": ""}), (SHOWN, A, {"state": {"kind": "pending"}, "completedTime": 5.0})],
+            "has ended and is still to be run",
+        ),
+        ([(CRONS, A, {"name": "x"})], "is a cron job that has no next run"),
+        ([(NEXT, A, {"claim": ""})], "is the next run of a cron job that does not exist"),
+    ],
+)
+def test_scheduled_work_that_does_not_agree_is_found(
+    database: Database, writes: list[tuple[int, bytes, dict[str, Any] | None]], problem: str
+) -> None:
+    database.write(writes)
+    assert problem in only_problem(check_environment(database.environment))

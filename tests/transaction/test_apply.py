@@ -21,11 +21,11 @@ from rtdb.storage.keys import BY_CREATION_TIME, BY_ID, index_number
 from rtdb.storage.local_log import LocalLog
 from rtdb.storage.meta import START, read_counts, read_deployment, read_log_id, write_log_id
 from rtdb.storage.system_tables import (
+    CRON_JOB_LOGS_TABLE,
     DEPLOYMENT_INDEX,
     DEPLOYMENTS_TABLE,
     NAMES_INDEX,
     NEXT_TABLE_KEY,
-    SCHEDULED_JOBS_TABLE,
     index_name_key,
     table_name_key,
 )
@@ -73,12 +73,10 @@ def replay(source: Environment, data_dir: Path) -> Environment:
     return target
 
 
-def put_job(number: int, claim: str, due: float) -> Write:
+def put_log(number: int, name: str, ts: float) -> Write:
     """A write to a system table that has an index of its own."""
-    content = {"claim": claim, "due": due, "path": "x" * 600}
-    return Write(
-        SCHEDULED_JOBS_TABLE, internal_id(number), document(SCHEDULED_JOBS_TABLE, internal_id(number), content)
-    )
+    content = document(CRON_JOB_LOGS_TABLE, internal_id(number), {"name": name, "ts": ts})
+    return Write(CRON_JOB_LOGS_TABLE, internal_id(number), content)
 
 
 numbers = st.integers(1, 6)
@@ -94,7 +92,7 @@ writes = st.one_of(
     st.builds(lambda number, content: put(number, **content), numbers, fields),
     st.builds(delete, numbers),
     st.just(write_index("messages", "by_room", BY_AUTHOR + 1, ["room", "author"], "backfilling")),
-    st.builds(put_job, numbers, st.sampled_from(["", "server"]), st.sampled_from([1.0, 2.0])),
+    st.builds(put_log, numbers, st.sampled_from(["daily", "x" * 600]), st.sampled_from([1.0, 2.0])),
     # Dropped for good: an index never comes back under its number before it has been erased.
     st.just(write_index("messages", "by_author", BY_AUTHOR, ["author"], "dropped")),
 )

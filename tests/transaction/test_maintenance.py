@@ -13,7 +13,12 @@ from rtdb.index.scan import scan
 from rtdb.link.frames import BlockApplied, Write
 from rtdb.storage.check import check_environment
 from rtdb.storage.meta import read_counts
-from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
+from rtdb.storage.system_tables import (
+    SCHEDULED_FUNCTIONS_TABLE,
+    SCHEDULED_JOBS_TABLE,
+    SESSION_REQUESTS_TABLE,
+    session_request_id,
+)
 from rtdb.storage.undo import oldest_undo_seq
 from rtdb.transaction import maintenance as maintenance_module
 from rtdb.transaction.maintenance import SWEEP_SECONDS, Maintenance
@@ -140,6 +145,28 @@ def test_session_requests_are_deleted_after_their_days_and_not_before(bench: Wor
     assert len(blocks) == 3
     with bench.committer.environment.read() as txn:
         assert read_counts(txn)[SESSION_REQUESTS_TABLE] == 1
+
+
+def scheduled_function(number: int, completed_ns: int | None) -> Write:
+    shown = {"state": {"kind": "pending"}} if completed_ns is None else {"completedTime": completed_ns / 1e6}
+    internal = number.to_bytes(16)
+    return Write(SCHEDULED_FUNCTIONS_TABLE, internal, document(SCHEDULED_FUNCTIONS_TABLE, internal, shown, 1.0))
+
+
+def test_scheduled_functions_are_deleted_days_after_their_end_and_never_before_it(bench: Workbench) -> None:
+    days = bench.config.limits.scheduled_result_days
+    bench.clock.now = START_NS + days * DAY_NS
+    old = [scheduled_function(number, START_NS - 1000_000_000) for number in range(5)]
+    bench.commit(bench.transaction(*old))
+    waiting = (900).to_bytes(16)
+    entry = Write(SCHEDULED_JOBS_TABLE, waiting, document(SCHEDULED_JOBS_TABLE, waiting, {"claim": ""}, 1.0))
+    new = scheduled_function(901, START_NS + 1000_000_000)
+    bench.commit(bench.transaction(entry, scheduled_function(900, None), new))
+    blocks = work(new_maintenance(bench))
+    # A few at a time, so that nobody waits for long.
+    assert len(blocks) > 2
+    with bench.committer.environment.read() as txn:
+        assert read_counts(txn)[SCHEDULED_FUNCTIONS_TABLE] == 2
 
 
 def test_step_that_cannot_be_written_is_taken_again_later(bench: Workbench) -> None:

@@ -87,7 +87,8 @@ def test_the_platform_reads_system_tables_by_their_own_indexes_and_apps_do_not_f
     for number, due in enumerate([3.0, 1.0, 2.0]):
         fields = {"claim": "server" if due == 2.0 else "", "due": due, "path": "jobs:run"}
         writer.put_system(SCHEDULED_JOBS_TABLE, internal_id(number), fields)
-        writer.put_system(SCHEDULED_FUNCTIONS_TABLE, internal_id(number), {"completedTime": due})
+        state = {"kind": "inProgress" if due == 2.0 else "pending"}
+        writer.put_system(SCHEDULED_FUNCTIONS_TABLE, internal_id(number), {"state": state})
     # What it wrote itself is found, as in any table.
     assert [job["due"] for job in jobs(writer)] == [1.0, 3.0]
     applied = desk.commit(writer)
@@ -113,6 +114,7 @@ def test_the_platform_reads_system_tables_by_their_own_indexes_and_apps_do_not_f
 
     remover = desk.begin()
     remover.delete_system(SCHEDULED_JOBS_TABLE, internal_id(1))
+    remover.delete_system(SCHEDULED_FUNCTIONS_TABLE, internal_id(1))
     assert [job["due"] for job in jobs(remover)] == [3.0]
     desk.commit(remover)
     report = check_environment(desk.workbench.committer.environment)

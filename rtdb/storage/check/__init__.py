@@ -9,6 +9,7 @@ undo        before-images reach back without a gap from the applied position, an
 documents   every document is what the log says was stored, under the id it says it has, in a table that exists, and has
             its entry in `by_creation_time` and in every complete index; per table, the count is the number of documents
 entries     every entry of an index belongs to one document and has its key (in a backfilling index some may be missing)
+scheduled   every scheduled function that has not ended waits or is claimed, and nothing else; cron jobs have a next run
 ==========  ==========================================================================================================
 
 :mod:`~rtdb.storage.check.database` goes through them in one snapshot, so it may run beside a live server. It repairs

@@ -11,6 +11,7 @@ from rtdb.storage.check.documents import DocumentsCheck
 from rtdb.storage.check.entries import EntriesCheck
 from rtdb.storage.check.log import LogCheck
 from rtdb.storage.check.registry import RegistryCheck
+from rtdb.storage.check.scheduled import ScheduledCheck
 from rtdb.storage.check.undo import UndoCheck
 from rtdb.storage.check.walk import Walk
 from rtdb.storage.damage import damage_named
@@ -56,7 +57,7 @@ def _check(txn: ReadTransaction) -> Report:
     log, undo = LogCheck(walk), UndoCheck(walk)
     documents = DocumentsCheck(walk, log)
     entries = EntriesCheck(walk, documents.entries)
-    for part in (RegistryCheck(walk), log, undo, documents, entries):
+    for part in (RegistryCheck(walk), log, undo, documents, entries, ScheduledCheck(walk)):
         part.check()
     return Report(
         documents=documents.documents,
