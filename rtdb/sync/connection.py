@@ -31,12 +31,14 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+import msgspec
+
 from rtdb.clock import Random
 from rtdb.config import Limits
 from rtdb.errors import InternalError, RateLimitedError, RtdbError, UnauthenticatedError
 from rtdb.link.frames import Answer
 from rtdb.sync.commands import Caller, Command, RunFunction, SendText, VerifyToken
-from rtdb.sync.ending import auth_error_ending, ending
+from rtdb.sync.ending import REFUSED_WRITES, auth_error_ending, ending
 from rtdb.sync.function_call import FunctionCall, understand_call
 from rtdb.sync.messages import (
     Action,
@@ -153,8 +155,11 @@ class SyncConnection:
         """Bring the outcome of a :class:`RunFunction` this session asked for."""
         if self.closed:
             return []
-        if answer.error is not None and answer.error.system:
-            return self._end_by(answer.error.system, answer.error.code, answer.error.message)
+        error = answer.error
+        if error is not None and error.system:
+            if error.code not in REFUSED_WRITES:
+                return self._end_by(error.system, error.code, error.message)
+            answer = msgspec.structs.replace(answer, error=msgspec.structs.replace(error, system=0))
         self._raise_floor(answer.ts)
         commands = self._note_responses(self._requests.finish(run, answer), now_ns)
         return commands + (self._resume(now_ns) if self._inbox else self._advance(now_ns))

@@ -5,7 +5,14 @@ from __future__ import annotations
 from rtdb.sync.commands import Close, Command, SendText
 from rtdb.sync.messages import AuthError, FatalError, encode_message
 
-__all__ = ["auth_error_ending", "ending"]
+__all__ = ["REFUSED_WRITES", "auth_error_ending", "ending"]
+
+REFUSED_WRITES = frozenset({"WriteFailed", "DataQuotaExceeded"})
+"""Failures of the server that a mutation is answered with, where others end the session.
+
+What was to be written is known not to have been, and until there is space again somebody has to act. A client whose
+session ended would come back and send the mutation again, for hours, and its app would never hear of it.
+"""
 
 CLOSE_REASON_BYTES_MAX = 123  # RFC 6455 §5.5: a control frame carries 125 bytes, two of them the code
 

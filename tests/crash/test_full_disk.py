@@ -17,6 +17,7 @@ from rtdb.link.frames import Commit
 from rtdb.storage.check import check
 from tests.crash.committer_process import CommitterProcess, Load, acknowledged, problems
 from tests.crash.test_server_kill import APP
+from tests.e2e.official_client import CallFailed, node_client
 from tests.e2e.server_process import ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -101,6 +102,8 @@ def test_full_server_refuses_mutations_answers_queries_and_can_be_restarted(tmp_
             written += 1
         assert answer.json()["code"] == "WriteFailed"
         assert "writes are refused" in server.log
+        with node_client(server.url) as client, pytest.raises(CallFailed, match="Nothing was changed; reads go on"):
+            client.mutation("entries:add", {"client": 1, "number": written})
         page = call("query", "entries:page", client=1, start=0, count=10_000).json()["value"]
         assert page == list(range(written))
         limit_committer(resource.RLIM_INFINITY)

@@ -577,6 +577,20 @@ def test_a_system_failure_of_a_mutation_ends_the_session(status: int, code: int)
     assert peer.closing.reason == ("InternalServerError" if status == 500 else "CommitterFullError")
 
 
+@pytest.mark.parametrize("code", ["WriteFailed", "DataQuotaExceeded"])
+def test_a_mutation_that_cannot_be_written_for_long_is_answered_and_the_session_goes_on(code: str) -> None:
+    """The session was closed, and clients sent the mutation again and again until somebody made space."""
+    peer = Peer()
+    peer.mutate(0)
+    assert peer.mutate(1) == []
+    said = peer.answer(0, error=ExecutionError(code, "no space left", system=503))
+    assert [message["type"] for message in said] == ["MutationResponse", "Transition"]
+    assert (said[0]["requestId"], said[0]["success"], said[0]["ts"]) == (0, False, None)
+    assert "no space left" in said[0]["result"]
+    assert peer.closing is None
+    assert peer.answer(1)[0]["success"] is True
+
+
 def test_a_system_failure_of_a_query_ends_the_session() -> None:
     peer = Peer()
     peer.modify(0, add(0))
