@@ -51,7 +51,6 @@ from rtdb.public_origins import listening_origin, public_origins
 __all__ = ["Hub", "main"]
 
 START_SECONDS_MAX = 60.0
-TICK_SECONDS = 0.25
 GATEWAY_RESTART_SECONDS = 0.2
 ACTIONS_SHARE = 0.8
 """Of the time for a drain: how much of it actions have to end by themselves."""
@@ -374,7 +373,7 @@ class Hub:
     async def _tick(self) -> None:
         """Give the application the passing of time: retries that are due, entries nobody watches any more."""
         while True:
-            await trio.sleep(TICK_SECONDS)
+            await self._application.wait_due()
             self._application.tick()
             self._end_deaf_gateways()
 

@@ -12,6 +12,9 @@ from __future__ import annotations
 from itertools import count
 from typing import Final
 
+import trio
+
+from rtdb.alarm import Alarm
 from rtdb.application.actions import Actions
 from rtdb.application.caller import Caller, LinkCaller, OutgoingLink
 from rtdb.application.calls import CallKey, Calls
@@ -39,6 +42,13 @@ FILE_STEPS: Final = "_system/files"
 """The module of the server's own functions whose steps gateways may take."""
 
 
+TICK_SECONDS: Final = 0.25
+"""How often there is a look at what may take too long (the wait for the lane, the reading of a gateway), and at whether
+there is something for those who follow the function log."""
+TICK_SECONDS_MIN: Final = 0.001
+"""How soon after one tick there may be another."""
+
+
 class Application:
     """The hub's state, from the position the committer opened the database at. Gateways come and go.
 
@@ -61,6 +71,7 @@ class Application:
         self._pool = pool
         self._action_pool = action_pool
         self._committer = committer
+        self._alarm = Alarm()
         self._gateways: dict[int, OutgoingLink] = {}
         self._functions: dict[str, frames.FunctionKind] = {}
         self._positions = Positions(clock, limits.undo_seconds, opened)
@@ -193,9 +204,12 @@ class Application:
         """Do what only the passing of time makes due: retries, and entries nobody has asked for any more."""
         self._watched.expire()
         self._mutations.expire()
-        self._positions.forget()
         self._log_polls.answer_due()
         self.pump()
+
+    async def wait_due(self) -> None:
+        """Wait until there is something for :meth:`tick` to do, for no other reason than time."""
+        await self._alarm.wait()
 
     def pump(self) -> None:
         """Start what has become possible and send everything that is queued. Called after each batch of messages."""
@@ -208,6 +222,19 @@ class Application:
         self._committer.flush()
         for link in self._gateways.values():
             link.flush()
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        now = trio.current_time()
+        due = self._watched.due()
+        if due is not None:
+            self._alarm.set(max(due, now + TICK_SECONDS_MIN))
+        if (
+            self._log_polls
+            or self._mutations.wait_for_lane
+            or any(link.unsent_bytes for link in self._gateways.values())
+        ):
+            self._alarm.set(now + TICK_SECONDS)
 
     @property
     def draining(self) -> bool:

@@ -207,6 +207,11 @@ class Mutations:
         else:
             self.run_in_pool(mutation)
 
+    @property
+    def wait_for_lane(self) -> bool:
+        """Whether some may wait for the lane too long."""
+        return len(self._lane) > 0
+
     def expire(self) -> None:
         """Refuse what has waited for the lane too long."""
         self._lane.expire()

@@ -32,6 +32,7 @@ class Positions:
         self.seq, self.ts = seq, ts
         self._recent_seq.append(seq)
         self._recent_ts.append(ts)
+        self._forget()
 
     def seq_at(self, ts: int) -> int | frames.ExecutionError:
         """Return the position a timestamp belongs to: that of the newest block at or before it."""
@@ -49,7 +50,7 @@ class Positions:
             )
         return self._recent_seq[index]
 
-    def forget(self) -> None:
+    def _forget(self) -> None:
         """Forget positions that are too old, except the newest of them: the oldest timestamps belong to it."""
         horizon = self._horizon
         while len(self._recent_ts) > 1 and self._recent_ts[1] <= horizon:

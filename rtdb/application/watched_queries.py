@@ -138,6 +138,11 @@ class WatchedQueries:
         """Return the result of a query at the newest position, if it is at hand."""
         return self._reactor.cached(call.path, call.args, call.identity, internal=call.internal, now_ns=_now_ns())
 
+    def due(self) -> float | None:
+        """Return when something is to be executed or forgotten for no other reason than time."""
+        due_ns = self._reactor.due_ns()
+        return None if due_ns is None else due_ns / 1e9
+
     def expire(self) -> None:
         """Forget what nobody has watched or asked for any more."""
         self._reactor.expire(_now_ns())

@@ -20,7 +20,6 @@ and end.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -29,6 +28,7 @@ import msgspec
 import structlog
 import trio
 
+from rtdb.alarm import Alarm
 from rtdb.config import Limits
 from rtdb.functions.action_execution import (
     ActionExecution,
@@ -47,6 +47,9 @@ from rtdb.link.supervisor import EXIT_SOFTWARE
 __all__ = ["ActionOwner", "ActionPool", "StartActionRunner"]
 
 WATCH_SECONDS = 0.05
+"""How often there is a look at what runs and waits."""
+REST_WATCH_SECONDS = 0.25
+"""The same while no action does; without action runners there is none."""
 STALL_SECONDS = 0.1
 """A watch that comes later than this says that the hub had no time, and maybe nobody had."""
 STUCK_SECONDS = 0.5
@@ -86,17 +89,19 @@ class ActionPool:
         )
         self._waiting: deque[ActionExecution] = deque()
         self._last_call = 0
-        self._watched_at = math.inf
+        self._alarm = Alarm()
 
     # --- what the hub calls -------------------------------------------------------------------------------------------
 
     def use(self, start: frames.RunnerStart | None) -> None:
         """Run this code from now on, None for an app without actions: when a server starts."""
+        self._wake()
         self._fleet.use(start)
         self._fill(trio.current_time())
 
     def submit(self, execution: ActionExecution) -> None:
         """Run an action as soon as an action runner has room."""
+        self._wake()
         now = trio.current_time()
         execution.waiting_since = now
         execution.waiting = True
@@ -105,6 +110,7 @@ class ActionPool:
 
     def interrupt(self, why: str) -> None:
         """Have every action end now, and say why."""
+        self._wake()
         error = interrupted_error(why)
         now = trio.current_time()
         for runner in self._fleet.processes:
@@ -139,6 +145,7 @@ class ActionPool:
 
         Then either :meth:`switch` or :meth:`discard`.
         """
+        self._wake()
         return await self._fleet.load(start, self._limits.action_runners)
 
     async def wait_loaded(self) -> None:
@@ -147,6 +154,7 @@ class ActionPool:
 
     def switch(self) -> None:
         """Use the next code from now on, or none if none was loaded: the app that has been deployed has no actions."""
+        self._wake()
         for runner in self._fleet.switch():
             self._retire(runner)
         now = trio.current_time()
@@ -155,6 +163,7 @@ class ActionPool:
 
     def discard(self) -> None:
         """Forget the next code, if there is any: it will not be deployed."""
+        self._wake()
         self._fleet.discard()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -163,9 +172,8 @@ class ActionPool:
             await nursery.start(self._fleet.run)
             task_status.started()
             while True:
-                await trio.sleep(WATCH_SECONDS)
-                if self._fleet.has_code or self._fleet.processes or self._waiting:
-                    self._watch(trio.current_time())
+                due = await self._alarm.wait()
+                self._watch(trio.current_time(), due)
 
     # --- dispatching --------------------------------------------------------------------------------------------------
 
@@ -199,11 +207,15 @@ class ActionPool:
     # --- lives of action runners --------------------------------------------------------------------------------------
 
     def _fill(self, now: float) -> None:
-        if not self._fleet.has_code:
-            return
-        staying = sum(1 for runner in self._fleet.in_use if runner.retiring_since is None)
-        for _ in range(self._limits.action_runners - staying):
+        for _ in range(self._missing()):
             self._fleet.spawn(now)
+
+    def _missing(self) -> int:
+        """Return how many action runners have to be started."""
+        if not self._fleet.has_code:
+            return 0
+        staying = sum(1 for runner in self._fleet.in_use if runner.retiring_since is None)
+        return max(self._limits.action_runners - staying, 0)
 
     def _retire(self, runner: PooledActionRunner) -> None:
         """Let it finish what it has; it ends with the last of that."""
@@ -214,6 +226,7 @@ class ActionPool:
 
     def received(self, runner: PooledActionRunner, messages: Sequence[Message]) -> None:
         """Take in what an action runner has said."""
+        self._wake()
         now = trio.current_time()
         for message in messages:
             match message:
@@ -242,6 +255,7 @@ class ActionPool:
 
     def ended(self, runner: PooledActionRunner, code: int) -> None:
         """Answer for the actions of an action runner that is no more."""
+        self._wake()
         now = trio.current_time()
         if runner.running or not (runner.retiring_since is not None or self._fleet.stopping):
             _log.warning("action runner ended", pid=runner.handle.pid, exit_code=code, actions=len(runner.running))
@@ -275,10 +289,25 @@ class ActionPool:
 
     # --- the watch ----------------------------------------------------------------------------------------------------
 
-    def _watch(self, now: float) -> None:
+    def _wake(self) -> None:
+        """Something has changed: have a look soon, and go on looking until there is nothing to look after."""
+        self._alarm.set(trio.current_time() + WATCH_SECONDS)
+
+    def _is_at_rest(self) -> bool:
+        """Whether nothing will need a look before something is said or asked: every runner is there and idle."""
+        return (
+            not self._waiting
+            and not self._fleet.is_loading
+            and all(
+                runner.ready and not runner.running and not runner.killed and runner.retiring_since is None
+                for runner in self._fleet.processes
+            )
+            and not self._missing()
+        )
+
+    def _watch(self, now: float, due: float) -> None:
         self._fleet.watch(now)
-        stall = now - self._watched_at - WATCH_SECONDS
-        self._watched_at = now
+        stall = now - due
         for runner in list(self._fleet.processes):
             if stall > STALL_SECONDS:
                 runner.forgive(stall)
@@ -290,6 +319,11 @@ class ActionPool:
         self._fill(now)
         self._dispatch_waiting(now)
         self._expire_waiting(now)
+        if not self._is_at_rest():
+            self._wake()
+        elif self._fleet.processes:
+            # One whose event loop stands still, by what an action has left behind, is to get nothing new.
+            self._alarm.set(now + REST_WATCH_SECONDS)
         self._owner.outcomes_handled()
 
     def _watch_link(self, runner: PooledActionRunner) -> None:

@@ -5,7 +5,6 @@ The time counts from when a call became its runner's head, and time in which nob
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from rtdb.config import Limits
@@ -27,15 +26,13 @@ class HeadWatch:
         self._limits = limits
         self._times = times
         self._file_bytes = file_bytes
-        self._watched_at = math.inf
 
-    def look(self, runners: Sequence[PooledRunner], now: float, interval: float) -> list[Execution]:
+    def look(self, runners: Sequence[PooledRunner], now: float, *, due: float) -> list[Execution]:
         """Kill runners whose head is over its time; return the calls that have waited behind a slow one for too long.
 
-        ``interval`` is when the last look should have been.
+        ``due`` is when this look should have been.
         """
-        stall = now - self._watched_at - interval
-        self._watched_at = now
+        stall = now - due
         held_up: list[Execution] = []
         for runner in runners:
             if stall > STALL_SECONDS:

@@ -26,12 +26,14 @@ serial lane, whose order is kept by `serial_lane.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
 import trio
 
+from rtdb.alarm import Alarm
 from rtdb.config import Limits
 from rtdb.functions.call_queue import CallQueue
 from rtdb.functions.execution import (
@@ -60,6 +62,7 @@ PIPELINE_MICROS_MAX = 3000.0
 
 SHRINK_SECONDS = 30.0
 WATCH_SECONDS = 0.01
+"""How often there is a look at what runs and waits; there is none while nothing does."""
 STALE_SECONDS = 0.02
 
 _log = structlog.get_logger("rtdb.runners")
@@ -107,6 +110,7 @@ class RunnerPool:
         self._waiting = CallQueue()
         self._submitted = 0
         self._times = RunTimes()
+        self._alarm = Alarm()
         self._heads = HeadWatch(limits, self._times, file_bytes)
         self._lane: PooledRunner | None = None
         self._lane_changed: Callable[[PooledRunner | None], None] | None = None
@@ -115,6 +119,7 @@ class RunnerPool:
 
     def submit(self, execution: Execution) -> None:
         """Run a call as soon as a runner can take it."""
+        self._wake()
         self._submitted += 1
         execution.order = self._submitted
         now = trio.current_time()
@@ -137,6 +142,7 @@ class RunnerPool:
     def lane_dispatch(self, execution: Execution) -> None:
         """Run a call on the lane's runner, behind everything dispatched to it before."""
         assert self._lane is not None
+        self._wake()
         self._lane.dispatch(execution, 0.0, trio.current_time())
 
     def flush(self) -> None:
@@ -161,6 +167,7 @@ class RunnerPool:
 
         Then either :meth:`switch` or :meth:`discard`.
         """
+        self._wake()
         return await self._fleet.load(start, self._limits.runners_min + (self._lane_changed is not None))
 
     async def wait_loaded(self) -> None:
@@ -169,6 +176,7 @@ class RunnerPool:
 
     def switch(self) -> None:
         """Use the next code, which has been deployed, from now on: the runners in use finish what they have and end."""
+        self._wake()
         earlier = self._fleet.switch()
         # Functions of the same name are other functions now.
         self._times.clear()
@@ -181,17 +189,19 @@ class RunnerPool:
 
     def discard(self) -> None:
         """Forget the next code, if there is any: it will not be deployed."""
+        self._wake()
         self._fleet.discard()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the pool alive until cancelled; every runner is dead when this returns."""
         async with trio.open_nursery() as nursery:
             await nursery.start(self._fleet.run)
+            self._wake()
             self._fill(trio.current_time())
             task_status.started()
             while True:
-                await trio.sleep(WATCH_SECONDS)
-                self._watch(trio.current_time())
+                due = await self._alarm.wait()
+                self._watch(trio.current_time(), due)
 
     # --- dispatching --------------------------------------------------------------------------------------------------
 
@@ -260,15 +270,17 @@ class RunnerPool:
 
     def _fill(self, now: float) -> None:
         """Start runners up to the minimum, and one for the lane while it has none."""
-        in_use = self._fleet.in_use
-        ordinary = sum(1 for runner in in_use if runner.retiring_since is None and not runner.is_lane)
+        for _ in range(self._missing()):
+            self._fleet.spawn(now)
+
+    def _missing(self) -> int:
+        """Return how many runners have to be started."""
         lane_missing = self._lane_changed is not None and self._lane is None
-        wanted = self._limits.runners_min - ordinary + lane_missing
-        if lane_missing and wanted < 1 and not any(not runner.ready for runner in in_use):
+        wanted = self._limits.runners_min - self._ordinary() + lane_missing
+        if lane_missing and wanted < 1 and all(runner.ready for runner in self._fleet.in_use):
             # There are enough, but all may be busy for long.
             wanted = 1
-        for _ in range(wanted):
-            self._fleet.spawn(now)
+        return max(wanted, 0)
 
     def _retire(self, runner: PooledRunner) -> None:
         """Let the runner finish what it has; it ends when it reads ``Drain``."""
@@ -303,6 +315,7 @@ class RunnerPool:
 
     def received(self, runner: PooledRunner, messages: Sequence[Message]) -> None:
         """Take in what a runner has said."""
+        self._wake()
         now = trio.current_time()
         for message in messages:
             match message:
@@ -327,6 +340,7 @@ class RunnerPool:
 
     def ended(self, runner: PooledRunner, code: int) -> None:
         """Find another place for the calls of a runner that is no more."""
+        self._wake()
         now = trio.current_time()
         executions = runner.take_all()
         if executions or not (runner.retiring_since is not None or self._fleet.stopping):
@@ -365,9 +379,12 @@ class RunnerPool:
 
     # --- the watch ----------------------------------------------------------------------------------------------------
 
-    def _watch(self, now: float) -> None:
-        runners = self._fleet.processes
-        held_up = self._heads.look(runners, now, WATCH_SECONDS)
+    def _wake(self) -> None:
+        """Something has changed: have a look soon, and go on looking until there is nothing to look after."""
+        self._alarm.set(trio.current_time() + WATCH_SECONDS)
+
+    def _watch(self, now: float, due: float) -> None:
+        held_up = self._heads.look(self._fleet.processes, now, due=due)
         self._fleet.watch(now)
         for execution in held_up:
             self._waiting.push(execution, now)
@@ -377,7 +394,23 @@ class RunnerPool:
         self._fill(now)
         self._choose_lane(now)
         self._shrink(now)
+        if self._is_at_rest():
+            self._alarm.set(self._shrink_due())
+        else:
+            self._wake()
         self._owner.outcomes_handled()
+
+    def _is_at_rest(self) -> bool:
+        """Whether nothing will need a look before something is said or asked: every runner is there and idle."""
+        return (
+            not self._waiting
+            and not self._fleet.is_loading
+            and all(
+                runner.ready and not runner.running and not runner.killed and runner.retiring_since is None
+                for runner in self._fleet.processes
+            )
+            and not self._missing()
+        )
 
     def _grow(self, now: float) -> None:
         """Start one more runner while calls wait; the next one when that has come up."""
@@ -397,10 +430,18 @@ class RunnerPool:
             # Another can take over at once.
             self._retire(lane)
             return
-        in_use = self._fleet.in_use
-        ordinary = sum(1 for runner in in_use if runner.retiring_since is None and not runner.is_lane)
-        if ordinary > self._limits.runners_min:
+        if self._ordinary() > self._limits.runners_min:
             for runner in idle:
-                if now - runner.idle_since > SHRINK_SECONDS:
+                if now - runner.idle_since >= SHRINK_SECONDS:
                     self._retire(runner)
                     return
+
+    def _shrink_due(self) -> float:
+        """Return when a runner has been idle for so long that it can go, if all of them stay so."""
+        if self._ordinary() <= self._limits.runners_min:
+            return math.inf
+        return SHRINK_SECONDS + min(runner.idle_since for runner in self._fleet.processes if not runner.is_lane)
+
+    def _ordinary(self) -> int:
+        """Return how many runners take ordinary calls, or will when they are ready."""
+        return sum(1 for runner in self._fleet.in_use if runner.retiring_since is None and not runner.is_lane)

@@ -118,6 +118,11 @@ class Bench:
     def action_requested(self, link: Link, request: CallRequest) -> None:
         self.application.action_requested(link, request)
 
+    async def tick(self) -> None:
+        while True:
+            await self.application.wait_due()
+            self.application.tick()
+
     async def up(self, count: int = 3) -> list[ScriptedRunner]:
         """Bring up so many runners: the lane's, and the others."""
         runners = (await self.runners.wait_started(count))[-count:]
@@ -188,6 +193,7 @@ async def running(**limits: Any) -> AsyncIterator[Bench]:
     with trio.fail_after(1000):
         async with trio.open_nursery() as nursery:
             await nursery.start(bench.pool.run)
+            nursery.start_soon(bench.tick)
             yield bench
             nursery.cancel_scope.cancel()
 
@@ -241,7 +247,6 @@ async def test_a_query_at_a_timestamp_before_everything_that_is_kept_is_refused(
         await bench.up()
         for _ in range(30):
             bench.block()
-        bench.application.tick()
         bench.gateway.take()
         for at_ts in (START_TS - 1, START_TS, bench.ts - 10 * SECOND - 1):
             bench.request(at_ts=at_ts)
@@ -607,8 +612,6 @@ async def test_an_execution_of_a_round_that_the_server_failed_is_tried_again(aut
         error = ExecutionError("SnapshotTooOld", "too old", system=503)
         await bench.execute(runner, error=error)
         assert bench.gateway.take() == []
-        bench.clock.now += SECOND
-        bench.application.tick()
         await bench.execute(runner, reads=[READ], result=3)
         (results,) = bench.gateway.take()
         assert isinstance(results, RoundResults)

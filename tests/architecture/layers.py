@@ -17,7 +17,7 @@ __all__ = ["LEAVES", "PROCESSES", "ROWS", "all_problems"]
 ROWS: list[tuple[str, ...]] = [
     # 0: under everyone
     ("rtdb.errors",),
-    ("rtdb.config", "rtdb.clock", "rtdb.process_log"),
+    ("rtdb.alarm", "rtdb.config", "rtdb.clock", "rtdb.process_log"),
     ("rtdb.public_origins",),
     ("rtdb.link",),
     ("rtdb.values",),
@@ -156,6 +156,7 @@ GATEWAY_UNITS = ("rtdb.http", "rtdb.sync", "rtdb.gateway")
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "lmdb": ("rtdb.storage",),
     "trio": (
+        "rtdb.alarm",
         "rtdb.application",
         "rtdb.auth",
         "rtdb.blobstore",

@@ -74,6 +74,7 @@ class Bench:
         self.runners = ScriptedRunners()
         self.refused: list[ExecutionError] = []
         self.ended = 0
+        self.looks = 0
         self._another_ended = trio.Event()
         self.file_bytes = 0
         self.lanes: list[PooledRunner | None] = []
@@ -98,6 +99,7 @@ class Bench:
             await self._another_ended.wait()
 
     def outcomes_handled(self) -> None:
+        self.looks += 1
         self.pool.flush()
 
     def submit(self, number: int, source: str = "m:f", seconds: float = 60.0, kind: Any = "query") -> Recorded:
@@ -136,6 +138,20 @@ async def running(bench: AnyBench) -> AsyncIterator[AnyBench]:
 async def answer_of(execution: Recorded) -> ExecutionError | None:
     await execution.answered.wait()
     return execution.error
+
+
+async def test_a_pool_with_nothing_to_do_sleeps(autojump_clock: MockClock) -> None:
+    async with running(Bench()) as bench:
+        one, two = await bench.up()
+        await trio.sleep(1)
+        looks = bench.looks
+        await trio.sleep(200)
+        assert bench.looks == looks
+        execution = bench.submit(1, seconds=2)
+        await one.next_call(1)
+        assert await answer_of(execution) is not None
+        assert one.was_killed
+        assert not two.was_killed
 
 
 # --- where a call runs ------------------------------------------------------------------------------------------------

@@ -34,7 +34,6 @@ from rtdb.testing.simulation.wires import LinkWire
 
 __all__ = ["SimulatedServer"]
 
-TICK_SECONDS = 0.25
 GATEWAY_RESTART_SECONDS = 0.2
 START_SECONDS_MAX = 10.0
 ADMIN_SECRET = bytes(32)
@@ -153,7 +152,7 @@ class SimulatedServer:
                 await deployer.deploy(bundle, lambda event: None)
             for number in range(config.gateways):
                 self._start_gateway(number)
-            self._events.after(TICK_SECONDS, self._tick)
+            nursery.start_soon(self._tick)
             nursery.start_soon(self.application.scheduler.run)
             task_status.started()
 
@@ -248,10 +247,10 @@ class SimulatedServer:
             self.application.block_applied(message)
         self.application.pump()
 
-    def _tick(self) -> None:
-        if self.alive:
+    async def _tick(self) -> None:
+        while True:
+            await self.application.wait_due()
             self.application.tick()
-            self._events.after(TICK_SECONDS, self._tick)
 
     # --- runners (RunnerOwner) ----------------------------------------------------------------------------------------
 
