@@ -21,6 +21,7 @@ from rtdb.functions.pagination_validators import (
     pagination_options_validator,
     pagination_result_validator,
 )
+from rtdb.functions.transaction_limits import TransactionLimits
 from rtdb.schema.schema import define_schema
 from rtdb.schema.table import define_table
 from rtdb.schema.validators import v
@@ -43,6 +44,7 @@ __all__ = [
     "Request",
     "Response",
     "SystemReader",
+    "TransactionLimits",
     "Undefined",
     "Value",
     "action",

@@ -31,6 +31,7 @@ from rtdb.functions.log_lines import LogLines
 from rtdb.functions.query_builder import Paginator, QueryRunner, TableQuery
 from rtdb.functions.scheduler_context import Scheduler
 from rtdb.functions.storage_context import Files, StorageReader, StorageWriter
+from rtdb.functions.transaction_limits import TransactionLimits
 from rtdb.link.frames import FunctionKind, ScheduledRun
 from rtdb.values.json_codec import decode_canonical
 from rtdb.values.value import UNDEFINED, Undefined, Value
@@ -77,7 +78,16 @@ class Documents(QueryRunner, Protocol):
 class Calls(Protocol):
     """Calls other functions of the app, inside the transaction of the one that asks."""
 
-    def run(self, kind: FunctionKind, caller: FunctionKind, function: object, arguments: object) -> Value: ...
+    def run(
+        self,
+        kind: FunctionKind,
+        caller: FunctionKind,
+        function: object,
+        arguments: object,
+        *,
+        limits: object = None,
+        stale: bool = False,
+    ) -> Value: ...
 
 
 class Invocation:
@@ -293,20 +303,37 @@ class QueryContext:
         """Files."""
         return StorageReader(self._files)
 
-    def run_query(self, function: FunctionReference, arguments: dict[str, Any] | None = None) -> Value:
+    def run_query(
+        self,
+        function: FunctionReference,
+        arguments: dict[str, Any] | None = None,
+        *,
+        transaction_limits: TransactionLimits | None = None,
+        use_stale_snapshot: bool = False,
+    ) -> Value:
         """Call a query in this transaction and return its result: ``ctx.run_query("users:find", {"name": "ada"})``.
 
         The function may be named by its path or given itself; internal ones can be called too. What it raises arrives
-        as a ``ConvexError`` with its data, or as an error with its printed form.
+        as a ``ConvexError`` with its data, or as an error with its printed form. It may use no more of what is left to
+        the transaction than ``transaction_limits``. ``use_stale_snapshot``, in mutations only: it sees what there was
+        when the mutation began, and what it reads does not make the mutation run again when it changes.
         """
-        return self._calls.run("query", self._kind, function, arguments)
+        return self._calls.run(
+            "query", self._kind, function, arguments, limits=transaction_limits, stale=use_stale_snapshot
+        )
 
-    def run_mutation(self, function: FunctionReference, arguments: dict[str, Any] | None = None) -> Value:
+    def run_mutation(
+        self,
+        function: FunctionReference,
+        arguments: dict[str, Any] | None = None,
+        *,
+        transaction_limits: TransactionLimits | None = None,
+    ) -> Value:
         """Call a mutation in this transaction, in the way of :meth:`run_query`.
 
         If it fails, everything it wrote is undone, and the caller may go on.
         """
-        return self._calls.run("mutation", self._kind, function, arguments)
+        return self._calls.run("mutation", self._kind, function, arguments, limits=transaction_limits)
 
     def _database(self, documents: Documents, pages: Paginator) -> DatabaseReader:
         return DatabaseReader(documents, pages)

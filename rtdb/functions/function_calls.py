@@ -5,7 +5,8 @@
     find it ─▶ check its kind ─▶ check arguments ─▶ run it ─▶ encode and check the result
 
 A nested call shares everything with its caller but its arguments, result and seed, which are values of its own: the
-transaction with its read set, limits and time, and the log lines. When it fails, the writes it made are undone, also
+transaction with its read set, limits and time, and the log lines. (A stale query has a transaction of its own, at the
+same snapshot; the limits are shared nevertheless.) When it fails, the writes it made are undone, also
 those of its own nested calls; what it has read stays read, because the caller's decision to go on depends on it.
 
 It does not know sessions, replies or where calls come from: that is the executor's.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -33,6 +35,7 @@ from rtdb.functions.scheduler_context import Scheduler
 from rtdb.functions.scheduling import TransactionJobs
 from rtdb.functions.services import Services
 from rtdb.functions.stored_files import TransactionFiles
+from rtdb.functions.transaction_limits import allowance_of
 from rtdb.link.frames import ExecutionError, FunctionKind
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import FunctionPath, parse_function_path
@@ -77,13 +80,13 @@ class FunctionCalls:
 
     __slots__ = (
         "_app",
-        "_cursors",
         "_depth",
         "_environment",
         "_files",
         "_invocation",
         "_jobs",
         "_limits",
+        "_services",
         "_transaction",
     )
 
@@ -98,15 +101,11 @@ class FunctionCalls:
         self._app = app
         self._transaction = transaction
         self._invocation = invocation
-        self._cursors = services.cursors
-        self._environment = Environment(partial(services.variables.lookup, transaction))
-        self._files = TransactionFiles(transaction, services.addresses)
+        self._services = services
         self._limits = limits
-        self._jobs = TransactionJobs(app, transaction, invocation.job)
         self._depth = 0
         """Nested calls under way."""
-        app.tables.lookup_number = transaction.table_number
-        app.tables.lookup_name = transaction.table_name
+        self._bind()
 
     def call(self, function: AppFunction, arguments: dict[str, Any], journal: str | None) -> tuple[bytes, str | None]:
         """Run a function with decoded arguments and return its encoded result and its journal. Raises CallFailed.
@@ -114,7 +113,7 @@ class FunctionCalls:
         ``journal`` is that of an earlier execution, whose page it is to read again.
         """
         check_arguments(function, arguments)
-        pages = Pages(self._transaction, self._cursors, self._limits, journal)
+        pages = Pages(self._transaction, self._services.cursors, self._limits, journal)
         if function.kind == "mutation":
             context: QueryContext = MutationContext(
                 self._transaction,
@@ -132,29 +131,69 @@ class FunctionCalls:
         check_result(function, exact)
         return result, pages.journal
 
-    def run(self, kind: FunctionKind, caller: FunctionKind, function: object, arguments: object) -> Value:
-        """Call a function from inside another one of kind ``caller`` (data-model §7.4)."""
+    def run(
+        self,
+        kind: FunctionKind,
+        caller: FunctionKind,
+        function: object,
+        arguments: object,
+        *,
+        limits: object = None,
+        stale: bool = False,
+    ) -> Value:
+        """Call a function from inside another one of kind ``caller`` (data-model §7.4).
+
+        ``limits`` are an app's `TransactionLimits`. A ``stale`` query reads what the transaction has begun with.
+        """
         if kind == "mutation" and caller != "mutation":
             raise DeveloperError("Cannot call a Mutation function from a Query function", code="WrongFunctionKind")
+        if stale and caller != "mutation":
+            raise DeveloperError(
+                "`use_stale_snapshot` is only supported in mutations, not queries.", code="WrongFunctionKind"
+            )
         if self._depth >= self._limits.call_depth_max:
             raise call_depth_exceeded()
         path = path_of(self._app, function)
-        savepoint = self._transaction.savepoint() if kind == "mutation" else None
+        allowance = allowance_of(limits)
+        transaction = self._transaction
+        savepoint = transaction.savepoint() if kind == "mutation" else None
         self._depth += 1
+        if stale:
+            self._transaction = transaction.begin_stale()
+            self._bind()
         try:
             found = find_function(self._app, path, internal=True)
             if found.kind != kind:
                 raise wrong_kind(found.path, kind, found.kind)
             # Detached from the caller's objects and held to what a client may send.
             detached = decode_arguments(found.path, encode_arguments(found.path, arguments), self._limits)
-            result, _ = self.call(found, detached, None)
+            with self._transaction.restricted(allowance) if allowance else nullcontext():
+                result, _ = self.call(found, detached, None)
         except CallFailed as failed:
             if savepoint is not None:
-                self._transaction.roll_back(savepoint)
+                transaction.roll_back(savepoint)
             raise as_exception(failed.error) from None
         finally:
             self._depth -= 1
+            if stale:
+                self._leave_stale(transaction)
         return decode_canonical(result)
+
+    def _leave_stale(self, transaction: Transaction) -> None:
+        """Go on in the transaction that a stale query was called from."""
+        stale, self._transaction = self._transaction, transaction
+        self._bind()
+        stale.end()
+        if stale.failure is not None:
+            transaction.fail(stale.failure)
+
+    def _bind(self) -> None:
+        """Have everything that functions reach read and write in the transaction."""
+        self._environment = Environment(partial(self._services.variables.lookup, self._transaction))
+        self._files = TransactionFiles(self._transaction, self._services.addresses)
+        self._jobs = TransactionJobs(self._app, self._transaction, self._invocation.job)
+        self._app.tables.lookup_number = self._transaction.table_number
+        self._app.tables.lookup_name = self._transaction.table_name
 
     def _run_handler(self, handler: Any, context: QueryContext, arguments: dict[str, Any]) -> Any:
         """Call the app's code, with what it prints captured."""

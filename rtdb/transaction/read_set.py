@@ -111,6 +111,16 @@ class ReadSet:
         """Return what made a scan fail through no fault of the app."""
         return next((scan.failure for scan in self._scans if scan.failure is not None), None)
 
+    @property
+    def ranges_max(self) -> int:
+        """How many intervals there may be."""
+        return self._ranges_max
+
+    @ranges_max.setter
+    def ranges_max(self, ranges_max: int) -> None:
+        self._ranges_max = ranges_max
+        self._check_at = 0  # the next read finds out how many there are
+
     def near_limits(self) -> list[str]:
         """Return the warning of a read set that is nearly full."""
         if not is_near(len(self._points) + len(self._scans), self._ranges_max):
@@ -120,7 +130,8 @@ class ReadSet:
     def _check_limit(self) -> None:
         # Merging is linear, so it happens only when the unmerged number allows for a violation. Each further read adds
         # at most one interval: with m intervals now, the next ranges_max - m reads cannot cross the limit.
-        merged = len(self.ranges())
+        # A scan that has read nothing yet is about to.
+        merged = len(self.ranges()) + sum(scan.range() is None for scan in self._scans)
         if merged > self._ranges_max:
             raise LimitError(
                 f"Too many reads in a single function execution (limit: {self._ranges_max}). {ADVICE}",

@@ -20,7 +20,8 @@ one does not restore budget.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 from rtdb.clock import Random
@@ -139,6 +140,36 @@ class Transaction:
         """Undo every write since, and what it counted. What was read stays read, and creation times go on."""
         self._workspace.roll_back(savepoint.writes)
         self._usage.uncount_writes(savepoint.counted)
+
+    @contextmanager
+    def restricted(self, allowance: Mapping[str, int]) -> Iterator[None]:
+        """Allow only so much more while the block runs, by the names of limits, and never more than otherwise.
+
+        Crossing such a limit is the same error as crossing the transaction's own.
+        """
+        ranges_max = self._workspace.read_ranges_max
+        limits = self._usage.restrict(allowance)
+        if "read_ranges_max" in allowance:
+            self._workspace.read_ranges_max = min(ranges_max, len(self.reads()) + allowance["read_ranges_max"])
+        try:
+            yield
+        finally:
+            self._usage.lift(limits)
+            self._workspace.read_ranges_max = ranges_max
+
+    def begin_stale(self) -> Transaction:
+        """Return a reader of what this transaction has begun with: without its writes, and without its reads, so that
+        nothing that reader sees makes this transaction lose. What it reads counts as read here."""
+        stale = Transaction(
+            self._workspace.snapshot,
+            limits=self._limits,
+            now_ns=self._now_ns,
+            random=self._random,
+            writable=False,
+            document_check=None,
+        )
+        stale._usage = self._usage
+        return stale
 
     # --- documents ----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,10 @@ when its data have grown a little more.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
+
 from rtdb.config import Limits
 from rtdb.errors import LimitError
 from rtdb.link.frames import DatabaseUsage
@@ -56,6 +60,27 @@ class Usage:
                 f"Too many bytes read in a single function execution (limit: {limits.bytes_read_max} bytes). {ADVICE}",
                 code="TooManyBytesRead",
             )
+
+    def restrict(self, allowance: Mapping[str, int]) -> Limits:
+        """Allow only so much more, by the names of limits, and never more than before; return the limits until now."""
+        limits = self._limits
+        used = {
+            "documents_read_max": self._documents_read,
+            "bytes_read_max": self._bytes_read,
+            "documents_written_max": self._documents_written,
+            "bytes_written_max": self._bytes_written,
+            "functions_scheduled_max": self._functions_scheduled,
+            "scheduled_arguments_bytes_max": self._bytes_scheduled,
+        }
+        ceilings = {
+            name: min(getattr(limits, name), used[name] + more) for name, more in allowance.items() if name in used
+        }
+        self._limits = msgspec.structs.replace(limits, **ceilings)
+        return limits
+
+    def lift(self, limits: Limits) -> None:
+        """Go back to the limits that :meth:`restrict` returned."""
+        self._limits = limits
 
     def total(self) -> DatabaseUsage:
         """Return what has been counted."""

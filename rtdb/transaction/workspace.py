@@ -84,6 +84,15 @@ class Workspace:
         return self._reads.near_limits()
 
     @property
+    def read_ranges_max(self) -> int:
+        """How many ranges are kept as read."""
+        return self._reads.ranges_max
+
+    @read_ranges_max.setter
+    def read_ranges_max(self, ranges_max: int) -> None:
+        self._reads.ranges_max = ranges_max
+
+    @property
     def failure(self) -> BaseException | None:
         """The failure of the server, if there was one, that makes everything read and written worthless."""
         return self._failure or self._reads.failure()
