@@ -45,6 +45,7 @@ from rtdb.http.log_routes import LogRoutes
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.receive_budget import ReceiveBudget
 from rtdb.http.request import HttpRequest, RequestBody, RequestHeaders, read_headers, send_response, send_stream
+from rtdb.http.scheduler_routes import SchedulerRoutes
 from rtdb.http.service_routes import Echo, ServiceRoutes
 from rtdb.http.storage_routes import StorageRoutes, is_file_path
 
@@ -138,6 +139,7 @@ class HttpApplication:
         deploys = DeployRoutes(facade, credentials, config)
         environment = EnvironmentRoutes(facade, credentials, config)
         logs = LogRoutes(facade, credentials)
+        scheduler = SchedulerRoutes(facade, credentials, config)
         services = ServiceRoutes(facade, credentials, config, metrics)
         open_routes = services.open_routes()
         self._open_paths = frozenset(path for _method, path in open_routes)
@@ -148,6 +150,7 @@ class HttpApplication:
             **environment.routes(),
             **files.routes(),
             **logs.routes(),
+            **scheduler.routes(),
             **open_routes,
         }
         self._starlette = self._build_starlette()

@@ -127,10 +127,6 @@ class Agenda:
         self._page_after = self._through
         return self._through
 
-    def page_failed(self) -> None:
-        """There is none: it will be asked for again."""
-        self._meanwhile = None
-
     def page_arrived(self, keys: Sequence[bytes]) -> None:
         """Take in the page, in order; fewer keys than :data:`PAGE_KEYS` are all."""
         assert self._meanwhile is not None

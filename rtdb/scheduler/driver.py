@@ -210,10 +210,7 @@ class Scheduler:
     async def _read_page(self, queue: _Queue, after: bytes) -> None:
         asked = {"kind": queue.kind, "after": after.hex(), "count": float(PAGE_KEYS)}
         keys = await self._note("waiting", asked)
-        if keys is None:
-            queue.agenda.page_failed()
-        else:
-            queue.agenda.page_arrived([bytes.fromhex(key) for key in keys])
+        queue.agenda.page_arrived([bytes.fromhex(key) for key in keys])
         self._changed.set()
 
     async def _settle(self, queue: _Queue) -> None:
@@ -250,7 +247,7 @@ class Scheduler:
     async def _run_action(self, queue: _Queue, work: Waiting) -> None:
         entry = self._entry(queue, work)
         claimed = await self._note_raw("claim", entry | {"due": work.due})
-        if claimed is None or claimed == b"null":
+        if claimed == b"null":
             return
         args = bytes(msgspec.json.decode(claimed, type=_Claimed).args)
         begun = trio.current_time()
@@ -306,22 +303,21 @@ class Scheduler:
 
     async def _note(self, name: str, asked: dict[str, Any]) -> Any:
         """Like :meth:`_note_raw`, decoded."""
-        result = await self._note_raw(name, asked)
-        return None if result is None else decode_canonical(result)
+        return decode_canonical(await self._note_raw(name, asked))
 
-    async def _note_raw(self, name: str, asked: dict[str, Any]) -> bytes | None:
-        """Call a function of the scheduler until the server has been able to, and return its result; None for one that
-        will never be."""
+    async def _note_raw(self, name: str, asked: dict[str, Any]) -> bytes:
+        """Call a function of the scheduler, as often as it takes, and return its result."""
         pause = STEP_SECONDS
         args = encode(asked)
         while True:
             answer = await self._call("any", f"_system/scheduler:{name}", args)
             error = answer.error
             if error is None:
+                assert answer.result is not None, "an answer holds a result or an error"
                 return answer.result
             if not error.system:
+                # Its runner was stopped, or a mistake of ours: to give up would leave the work undone for ever.
                 _log.error("the scheduler's own function failed", function=name, code=error.code, reason=error.message)
-                return None
             await trio.sleep(pause)
             pause = min(2 * pause, STEP_SECONDS_MAX)
 

@@ -158,6 +158,38 @@ def test_cron_jobs_run_again_and_again(call: Caller) -> None:
     assert call("query", "jobs:ticks", cron="monthly") == []
 
 
+def test_administrators_cancel_jobs_and_see_cron_jobs(server: ServerProcess, call: Caller, batch: str) -> None:
+    call("mutation", "jobs:plan", batch=batch, numbers=[1, 2], delay=3_600_000)
+    headers = {"Authorization": f"Convex {server.admin_key}"}
+    one = call("query", "jobs:job", batch=batch, number=1)["_id"]
+    assert httpx.post(f"{server.url}/api/cancel_job", json={"id": one}, headers=headers).status_code == 200
+    assert call.states(batch) == ["canceled", "pending"]
+    asked = {"udfPath": "jobs.js:write", "startNextTs": time.time_ns() + 1800 * 10**9}
+    assert httpx.post(f"{server.url}/api/cancel_all_jobs", json=asked, headers=headers).status_code == 200
+    assert call.states(batch) == ["canceled", "canceled"]
+    body = {"path": "_system/frontend/listCronJobs", "args": {}, "format": "convex_encoded_json"}
+    listed = httpx.post(f"{server.url}/api/query", json=body, headers=headers).json()["value"]
+    assert [job["name"] for job in listed] == ["every second", "every second, by an action", "hardly ever"]
+
+
+def test_memberpulse_cleans_up_by_itself(memberpulse: ServerProcess) -> None:
+    headers = {"Authorization": f"Convex {memberpulse.admin_key}"}
+    body = {"path": "_system/frontend/listCronJobs", "args": {}, "format": "convex_encoded_json"}
+
+    def listed() -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = httpx.post(f"{memberpulse.url}/api/query", json=body, headers=headers).json()[
+            "value"
+        ]
+        return jobs
+
+    until(lambda: listed()[1]["lastRun"] is not None)
+    notifications, presence = listed()
+    assert (notifications["name"], presence["name"]) == ("cleanup notifications", "cleanup presence")
+    assert presence["lastRun"]["status"]["type"] == "success"
+    assert presence["cronSpec"]["udfPath"] == "presence.js:cleanup"
+    assert notifications["lastRun"] is None
+
+
 def test_jobs_and_crons_go_on_after_a_restart_and_a_lost_action_has_failed(tmp_path: Path, batch: str) -> None:
     with ServerProcess(tmp_path / "data", APP) as server:
         call = Caller(server)

@@ -11,6 +11,7 @@ from rtdb.scheduler.agenda import Waiting
 from rtdb.storage.system_tables import CRON_JOB_LOGS_TABLE, CRON_JOBS_TABLE, CRON_NEXT_RUN_TABLE
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.values.json_codec import decode_canonical
+from rtdb.values.value import Int64
 from tests.functions.app_bench import AppBench
 from tests.functions.conftest import MakeBench
 from tests.transaction.workbench import START_NS
@@ -290,3 +291,28 @@ def test_a_mutation_in_flight_loses_to_the_deploy_that_removes_its_job(bench: Ma
     redeploy(app)
     assert len(app.commit(in_flight).losses) == 1
     assert execute(app, job).writes == []
+
+
+# --- what administrators see ------------------------------------------------------------------------------------------
+
+
+def test_administrators_see_each_job_with_its_next_and_its_last_run(bench: MakeBench) -> None:
+    app = deployed(bench, EVERY_MINUTE, 'crons.weekly("weekly", "m:act", {}, day_of_week="monday", hour_utc=3)')
+    run_next(app)
+    often, weekly = app.run("_system/frontend/listCronJobs:default", internal=True)
+    assert (often["name"], weekly["name"]) == ("often", "weekly")
+    assert often["cronSpec"] == {
+        "udfPath": "m.js:tick",
+        "udfArgs": b"[{}]",
+        "cronSchedule": {"type": "interval", "seconds": Int64(60)},
+    }
+    assert weekly["cronSpec"]["cronSchedule"]["dayOfWeek"] == Int64(1)
+    assert often["nextRun"]["state"] == {"type": "pending"}
+    assert (often["nextRun"]["prevTs"], often["nextRun"]["nextTs"]) == (Int64(START_NS), Int64(START_NS + 60 * 10**9))
+    assert often["lastRun"]["status"]["type"] == "success"
+    assert (weekly["nextRun"]["prevTs"], weekly["lastRun"]) == (None, None)
+    at(app, 1)
+    run_next(app)
+    runs = app.run("_system/frontend/listCronJobRuns:default", internal=True)
+    assert [run["ts"] for run in runs] == [Int64(START_NS + 60 * 10**9), Int64(START_NS)]
+    assert app.error("_system/frontend/listCronJobs:default").code == "OperationNotPermitted"

@@ -483,3 +483,40 @@ def test_what_waits_is_read_a_page_at_a_time(app: AppBench) -> None:
             break
     assert len(keys) == len(set(keys)) == 25
     assert keys == sorted(keys)
+
+
+# --- cancelling many --------------------------------------------------------------------------------------------------
+
+
+def cancel_some(app: AppBench, **asked: Any) -> Any:
+    return app.run("_system/scheduler:cancel_some", {"after": ""} | asked, internal=True)
+
+
+def test_many_are_cancelled_by_function_and_by_time(app: AppBench) -> None:
+    for delay, function in ((10, "send"), (20, "refuse"), (30, "send"), (40, "send")):
+        app.run("messages:later", {"delay": delay, "function": f"messages:{function}"})
+    assert cancel_some(app, path="messages.js:send", start=START_MS + 30, stop=START_MS + 40)["canceled"] == 1
+    assert [job.due - START_MS for job in waiting(app)] == [10, 20, 40]
+    assert cancel_some(app, path="messages:send") == {"canceled": 2, "next": None}
+    assert cancel_some(app)["canceled"] == 1
+    assert waiting(app) == []
+    assert {state["kind"] for state in states(app)} == {"canceled"}
+
+
+def test_running_actions_are_cancelled_with_the_rest(app: AppBench) -> None:
+    app.run("messages:later")
+    claim(app, waiting(app)[0], "one")
+    app.run("messages:later")
+    assert cancel_some(app)["canceled"] == 2
+
+
+def test_so_many_are_looked_at_in_one_transaction(app: AppBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rtdb.functions.system.scheduler.LOOKED_AT_ONCE", 10)
+    app.run("messages:many", {"count": 25})
+    answer = cancel_some(app)
+    found = [answer["canceled"]]
+    while answer["next"] is not None:
+        answer = cancel_some(app, after=answer["next"])
+        found.append(answer["canceled"])
+    assert found == [10, 10, 5]
+    assert waiting(app) == []

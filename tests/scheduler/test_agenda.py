@@ -78,13 +78,6 @@ def test_before_the_first_page_nothing_is_known_and_afterwards_everything() -> N
     assert not agenda.wants_page
 
 
-def test_a_page_that_failed_is_wanted_again() -> None:
-    agenda = Agenda(INDEX, held_max=10)
-    agenda.ask_page()
-    agenda.page_failed()
-    assert agenda.wants_page
-
-
 def test_what_is_running_is_not_found_again_by_a_page() -> None:
     agenda = Agenda(INDEX, held_max=4)
     read_all(agenda, key(1, 50.0))

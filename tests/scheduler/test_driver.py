@@ -299,6 +299,17 @@ async def test_what_cannot_be_noted_is_tried_until_it_can_and_keeps_its_place(au
         assert numbers(await bench.calls()) == [2]
 
 
+async def test_a_step_that_is_killed_is_taken_again(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        bench.facade.kinds["m:act"] = "action"
+        bench.add(1, 0.0, "m:act")
+        (claim,) = await bench.calls()
+        claim.answer(error=ExecutionError("FunctionTimedOut", "too slow"))
+        await trio.sleep(0.6)
+        (claim,) = await bench.calls()
+        assert claim.path == "_system/scheduler:claim"
+
+
 async def test_a_job_that_is_cancelled_before_it_is_due_is_not_called(autojump_clock: MockClock) -> None:
     async with running() as bench:
         bench.add(1, 1000.0)

@@ -4,10 +4,10 @@ They run in ordinary transactions, on whichever runner has room: none of them ru
 functions of one noun and its table ``FUNCTIONS`` of them, or a function that returns it; :func:`system_functions` is
 all of them together.
 
-Contents: ``definition`` (what a system function is, and how it reads its arguments), ``deployments`` (the steps of a
-deploy that touch data), ``environment_variables`` (what administrators see and change of them), ``files`` (what the
-server does to the documents of files), ``scheduler`` (what becomes of scheduled functions and cron jobs), ``tables``
-(their numbers).
+Contents: ``definition`` (what a system function is, and how it reads its arguments), ``cron_jobs`` (what
+administrators see of them), ``deployments`` (the steps of a deploy that touch data), ``environment_variables`` (what
+administrators see and change of them), ``files`` (what the server does to the documents of files), ``scheduler`` (what
+becomes of scheduled functions and cron jobs), ``tables`` (their numbers).
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from __future__ import annotations
 from typing import Final
 
 from rtdb.functions.environment_variables import EnvironmentVariables
-from rtdb.functions.system import deployments, environment_variables, files, scheduler, tables
+from rtdb.functions.system import cron_jobs, deployments, environment_variables, files, scheduler, tables
 from rtdb.functions.system.definition import SYSTEM_PATH_PREFIX, SystemFunction
 
 __all__ = ["SYSTEM_PATH_PREFIX", "SystemFunction", "system_functions"]
 
 _EVERYWHERE: Final[dict[str, SystemFunction]] = {
+    **cron_jobs.FUNCTIONS,
     **deployments.FUNCTIONS,
     **files.FUNCTIONS,
     **scheduler.FUNCTIONS,

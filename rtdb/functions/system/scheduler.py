@@ -9,6 +9,7 @@ The hub's scheduler (rtdb/scheduler/driver.py) calls most of these; an action sc
     settle     actions that were running when their server died have failed                              a mutation
     schedule   a function is to be called                                                                a mutation
     cancel     it is not                                                                                 a mutation
+    cancel_some  none of many is: a part of them at a time                                               a mutation
 """
 
 from __future__ import annotations
@@ -21,16 +22,29 @@ import msgspec
 
 from rtdb.functions.system.definition import Arguments, SystemFunction, convert_arguments
 from rtdb.index.index_key import full_key
-from rtdb.scheduler.scheduled_job import cancel_job, schedule_job
+from rtdb.scheduler.scheduled_job import ScheduledJob, cancel_job, schedule_job
 from rtdb.scheduler.work import LOST_ACTION, WAITING, Ending, Work
 from rtdb.scheduler.works import WORKS
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.document_id import decode_id
 from rtdb.values.function_path import parse_function_path
 
-__all__ = ["FUNCTIONS", "SETTLED_AT_ONCE", "cancel", "claim", "end", "postpone", "schedule", "settle", "waiting"]
+__all__ = [
+    "FUNCTIONS",
+    "SETTLED_AT_ONCE",
+    "cancel",
+    "cancel_some",
+    "claim",
+    "end",
+    "postpone",
+    "schedule",
+    "settle",
+    "waiting",
+]
 
 SETTLED_AT_ONCE: Final = 100
+LOOKED_AT_ONCE: Final = 1000
+"""Jobs of one transaction that cancels many."""
 
 Kind = Literal["job", "cron"]
 
@@ -86,6 +100,16 @@ class _Schedule(msgspec.Struct):
 
 class _Cancel(msgspec.Struct):
     id: str
+
+
+class _CancelSome(msgspec.Struct):
+    after: str
+    """The index key to go on behind, hexadecimal; empty for the beginning."""
+    path: str | None = None
+    """Only those that call this function."""
+    start: float | None = None
+    stop: float | None = None
+    """Only those that are due from ``start`` on and before ``stop``, milliseconds since the epoch."""
 
 
 _convert = partial(convert_arguments, code="InvalidArgument", what="This function of the scheduler")
@@ -151,6 +175,30 @@ def cancel(transaction: Transaction, arguments: Arguments) -> Any:
     cancel_job(transaction, _convert(arguments, _Cancel).id)
 
 
+def cancel_some(transaction: Transaction, arguments: Arguments) -> Any:
+    """Go through the next jobs that have not ended and cancel those that were meant; return ``{canceled, next}``, where
+    ``next`` is null after the last one."""
+    asked = _convert(arguments, _CancelSome)
+    path = None if asked.path is None else str(parse_function_path(asked.path))
+    table = transaction.registry.table_by_number(ScheduledJob.table)
+    assert table is not None, "system tables are always there"
+    by_due = table.indexes["by_due"]
+    entries = transaction.scan_system(table.number, by_due.name, after=bytes.fromhex(asked.after))
+    canceled = 0
+    seen = list(islice(entries, LOOKED_AT_ONCE))
+    for entry in seen:
+        is_meant = (
+            (path is None or entry["path"] == path)
+            and (asked.start is None or entry["due"] >= asked.start)
+            and (asked.stop is None or entry["due"] < asked.stop)
+        )
+        if is_meant:
+            ScheduledJob(transaction, decode_id(entry["_id"]).internal, entry).cancel()
+            canceled += 1
+    is_last = len(seen) < LOOKED_AT_ONCE
+    return {"canceled": float(canceled), "next": None if is_last else full_key(by_due, seen[-1]).hex()}
+
+
 def _find(transaction: Transaction, asked: _End | _Postpone) -> Work | None:
     kind, internal = WORKS[asked.kind], bytes.fromhex(asked.id)
     if asked.due is None:
@@ -166,4 +214,5 @@ FUNCTIONS: Final = {
     "_system/scheduler:settle": SystemFunction("mutation", settle, reserved=True),
     "_system/scheduler:schedule": SystemFunction("mutation", schedule),
     "_system/scheduler:cancel": SystemFunction("mutation", cancel),
+    "_system/scheduler:cancel_some": SystemFunction("mutation", cancel_some),
 }
