@@ -24,7 +24,9 @@ from rtdb.functions.running_action import running_prints
 __all__ = ["LoopWatch", "frames_of_app"]
 
 STUCK_SECONDS = 0.5
-"""How long the loop may stand still before it is looked where, and a step may take before its author is told."""
+"""How long the loop may stand still before it is looked where."""
+SLOW_STEP_SECONDS = 1.0
+"""How long a step may take before its author is told: longer than a busy machine makes anybody wait for a processor."""
 
 
 class LoopWatch(trio.abc.Instrument):
@@ -51,7 +53,7 @@ class LoopWatch(trio.abc.Instrument):
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         self._pulse.running = 0
         seconds = time.monotonic() - self._step_began
-        if seconds > STUCK_SECONDS and (prints := task.context.get(running_prints)) is not None:
+        if seconds > SLOW_STEP_SECONDS and (prints := task.context.get(running_prints)) is not None:
             prints.log_lines.add("WARN", self._complaint(seconds))
 
     def _complaint(self, seconds: float) -> str:
