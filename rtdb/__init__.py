@@ -8,6 +8,7 @@ The server itself is started with ``rtdb serve``; ARCHITECTURE.md explains how i
 """
 
 from rtdb.functions.action_context import ActionContext
+from rtdb.functions.blob import Blob
 from rtdb.functions.context import DatabaseReader, DatabaseWriter, MutationContext, QueryContext, SystemReader
 from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.crons import Crons
@@ -30,6 +31,7 @@ from rtdb.values.value import UNDEFINED, Int64, Undefined, Value
 __all__ = [
     "UNDEFINED",
     "ActionContext",
+    "Blob",
     "ConvexError",
     "Crons",
     "DatabaseReader",

@@ -253,7 +253,7 @@ class Hub:
 
     # --- ActionOwner (and outcomes_handled) ---------------------------------------------------------------------------
 
-    def action_requested(self, link: Link, request: frames.CallRequest) -> None:
+    def action_requested(self, link: Link, request: frames.CallRequest | frames.FileStepRequest) -> None:
         self._application.action_requested(link, request)
 
     # --- committer ----------------------------------------------------------------------------------------------------

@@ -153,9 +153,13 @@ class Application:
         request = frames.CallRequest(asked.call, "any", path, asked.args, None, True)
         self.request(caller, request, by_server=True)
 
-    def action_requested(self, link: OutgoingLink, request: frames.CallRequest) -> None:
-        """Run a function for an action; the answer goes to its runner's ``link``."""
-        self.request(LinkCaller(link, request.call), request, by_action=True)
+    def action_requested(self, link: OutgoingLink, request: frames.CallRequest | frames.FileStepRequest) -> None:
+        """Run a function, or take a step, for an action; the answer goes to its runner's ``link``."""
+        caller = LinkCaller(link, request.call)
+        if isinstance(request, frames.FileStepRequest):
+            self.take_file_step(caller, request)
+        else:
+            self.request(caller, request, by_action=True)
 
     def request(
         self,

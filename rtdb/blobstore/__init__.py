@@ -12,5 +12,5 @@ in one transaction; whoever deletes a file deletes documents, and the collector 
 the content that nothing refers to any more. docs/design/files.md says why the two never meet.
 
 Contents: ``store`` (content on disk, and nothing else), ``addresses`` (where files are uploaded to and read),
-``upload`` (bytes in), ``collector`` (content out), ``check`` (``rtdb check`` over both).
+``upload`` (bytes in), ``download`` (bytes out), ``collector`` (content out), ``check`` (``rtdb check`` over both).
 """

@@ -104,12 +104,6 @@ class Uploads:
         self._under_way += 1
         try:
             return await self._take(offer, receive)
-        except OSError as error:
-            if is_disk_full(error):
-                raise InsufficientStorageError(
-                    "The disk of this server is full; the file was not stored.", code="DiskFull"
-                ) from error
-            raise InternalError(f"a file could not be stored: {error}") from error
         finally:
             self._under_way -= 1
 
@@ -180,7 +174,14 @@ class Uploads:
         raise OverloadedError("The file could not be stored: content is being removed all the time. Try again later.")
 
     async def _in_thread(self, function: Callable[..., Returned], *arguments: Any) -> Returned:
-        return await trio.to_thread.run_sync(function, *arguments, limiter=self._threads)
+        try:
+            return await trio.to_thread.run_sync(function, *arguments, limiter=self._threads)
+        except OSError as error:
+            if is_disk_full(error):
+                raise InsufficientStorageError(
+                    "The disk of this server is full; the file was not stored.", code="DiskFull"
+                ) from error
+            raise InternalError(f"a file could not be stored: {error}") from error
 
 
 def _check_digest(content: BlobContent, expected: bytes | None) -> None:

@@ -5,6 +5,7 @@
 ``ctx.run_mutation``  a mutation, committed when it returns
 ``ctx.run_action``    another action, in the same process
 ``ctx.scheduler``     functions to be called later
+``ctx.storage``       files: stored and read, however large
 ``ctx.fetch``         an HTTP request
 ``ctx.auth``          who is calling; the functions it runs are called by the same
 ``ctx.log``           ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
@@ -19,11 +20,12 @@ it is given up when the action returns, which its log then says.
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine
+from collections.abc import AsyncIterable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rtdb.clock import Clock
+from rtdb.functions.blob import Blob
 from rtdb.functions.context import Auth, FunctionReference, Invocation, Logger
 from rtdb.functions.scheduler_context import time_after, time_at
 from rtdb.link.frames import FunctionKind
@@ -32,7 +34,7 @@ from rtdb.values.value import Value
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["ActionContext", "ActionOperations", "ActionScheduler"]
+__all__ = ["ActionContext", "ActionOperations", "ActionScheduler", "ActionStorage"]
 
 
 class ActionOperations(Protocol):
@@ -47,6 +49,61 @@ class ActionOperations(Protocol):
     def cancel_job(self, id: str) -> Coroutine[Any, Any, None]: ...
 
     def fetch(self, url: str, options: dict[str, Any]) -> Coroutine[Any, Any, httpx.Response]: ...
+
+    def file_url(self, id: str) -> Coroutine[Any, Any, str | None]: ...
+
+    def file_metadata(self, id: str) -> Coroutine[Any, Any, dict[str, Any] | None]: ...
+
+    def upload_url(self) -> Coroutine[Any, Any, str]: ...
+
+    def delete_file(self, id: str) -> Coroutine[Any, Any, None]: ...
+
+    def get_file(self, id: str) -> Coroutine[Any, Any, Blob | None]: ...
+
+    def store_file(self, content: object, content_type: str | None, sha256: str | None) -> Coroutine[Any, Any, str]: ...
+
+
+class ActionStorage:
+    """``ctx.storage`` of an action. Each call takes effect by itself, whatever the action does afterwards."""
+
+    __slots__ = ("_operations",)
+
+    def __init__(self, operations: ActionOperations) -> None:
+        self._operations = operations
+
+    def get_url(self, id: str) -> Coroutine[Any, Any, str | None]:
+        """Return the address that the file is read from, None if there is no such file."""
+        return self._operations.file_url(id)
+
+    def get_metadata(self, id: str) -> Coroutine[Any, Any, dict[str, Any] | None]:
+        """Return ``{storageId, sha256, size, contentType}``, None if there is no such file."""
+        return self._operations.file_metadata(id)
+
+    def generate_upload_url(self) -> Coroutine[Any, Any, str]:
+        """Return an address that takes files by POST for an hour, any number of them."""
+        return self._operations.upload_url()
+
+    def delete(self, id: str) -> Coroutine[Any, Any, None]:
+        """Remove a file. Raises if there is none."""
+        return self._operations.delete_file(id)
+
+    def get(self, id: str) -> Coroutine[Any, Any, Blob | None]:
+        """Return a file's content, None if there is no such file: ``await (await ctx.storage.get(id)).read()``."""
+        return self._operations.get_file(id)
+
+    def store(
+        self,
+        content: bytes | Blob | AsyncIterable[bytes],
+        content_type: str | None = None,
+        *,
+        sha256: str | None = None,
+    ) -> Coroutine[Any, Any, str]:
+        """Store content and return the id of its file: ``await ctx.storage.store(data, "image/png")``.
+
+        An asynchronous iterable is stored as it comes, however much it is. ``sha256``, in base64, is what the content
+        is expected to be: if it is not, nothing is stored.
+        """
+        return self._operations.store_file(content, content_type, sha256)
 
 
 class ActionScheduler:
@@ -79,7 +136,7 @@ class ActionScheduler:
 class ActionContext:
     """The context of an action."""
 
-    __slots__ = ("_clock", "_operations", "auth", "log", "random", "scheduler")
+    __slots__ = ("_clock", "_operations", "auth", "log", "random", "scheduler", "storage")
 
     def __init__(self, operations: ActionOperations, invocation: Invocation, clock: Clock) -> None:
         self._operations = operations
@@ -88,6 +145,7 @@ class ActionContext:
         self.auth = Auth(invocation)
         self.random = random.SystemRandom()
         self.scheduler = ActionScheduler(operations, clock)
+        self.storage = ActionStorage(operations)
 
     def now(self) -> int:
         """Return the time in whole milliseconds since the epoch."""

@@ -64,8 +64,8 @@ _log = structlog.get_logger("rtdb.actions")
 class ActionOwner(Protocol):
     """What the pool tells the hub."""
 
-    def action_requested(self, link: Link, request: frames.CallRequest) -> None:
-        """An action wants a function run; the answer goes to ``link``."""
+    def action_requested(self, link: Link, request: frames.CallRequest | frames.FileStepRequest) -> None:
+        """An action wants a function run, or a step of file storage taken; the answer goes to ``link``."""
         ...
 
     def outcomes_handled(self) -> None:
@@ -230,7 +230,7 @@ class ActionPool:
         now = trio.current_time()
         for message in messages:
             match message:
-                case frames.CallRequest():
+                case frames.CallRequest() | frames.FileStepRequest():
                     self._owner.action_requested(runner.link, message)
                 case frames.Cancel():
                     # What an action does not wait for any more takes effect all the same.

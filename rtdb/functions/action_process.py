@@ -16,6 +16,8 @@ import msgspec
 import structlog
 import trio
 
+from rtdb.blobstore.addresses import FileAddresses, UploadTokens
+from rtdb.blobstore.store import BlobStore
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Limits, decode_config
 from rtdb.errors import RtdbError
@@ -73,7 +75,15 @@ async def run(link: Link, pulse: Pulse) -> None:
             calm_collector()
             link.send_nowait(frames.RunnerReady(description=encode_description(app.description)))
             runner = ActionRunner(
-                app, limits, link, pulse, clock=SystemClock(), random=SystemRandom(), fetcher=Fetcher(limits)
+                app,
+                limits,
+                link,
+                pulse,
+                clock=SystemClock(),
+                random=SystemRandom(),
+                fetcher=Fetcher(limits),
+                blobs=BlobStore(config.data_dir, SystemRandom()),
+                addresses=FileAddresses(start.cloud_url, UploadTokens(start.upload_key, config.instance_name)),
             )
             await runner.run(messages)
         link.flush()

@@ -18,8 +18,11 @@ from contextvars import ContextVar
 import msgspec
 import trio
 
+from rtdb.blobstore.addresses import FileAddresses
+from rtdb.blobstore.store import BlobStore
 from rtdb.clock import Clock, Random
 from rtdb.config import Limits
+from rtdb.functions.action_files import ActionFiles
 from rtdb.functions.app_loader import App
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.pulse import Pulse
@@ -41,7 +44,17 @@ class ActionRunner:
     """One deployment's actions. :meth:`run` returns when it has been drained; raises LinkClosed with the link."""
 
     def __init__(
-        self, app: App, limits: Limits, link: Link, pulse: Pulse, *, clock: Clock, random: Random, fetcher: Fetcher
+        self,
+        app: App,
+        limits: Limits,
+        link: Link,
+        pulse: Pulse,
+        *,
+        clock: Clock,
+        random: Random,
+        fetcher: Fetcher,
+        blobs: BlobStore,
+        addresses: FileAddresses,
     ) -> None:
         self._link = link
         self._pulse = pulse
@@ -55,6 +68,7 @@ class ActionRunner:
             ask=self._calls.call,
             tables=_TableNumbers(app, self._calls.call),
             fetcher=fetcher,
+            files=ActionFiles(blobs, addresses, self._calls, self._calls.call, limits, clock),
         )
         self._draining = False
         self._done = trio.Event()

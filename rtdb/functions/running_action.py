@@ -26,7 +26,9 @@ from rtdb.clock import Clock, Random
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError, RtdbError
 from rtdb.functions.action_context import ActionContext
+from rtdb.functions.action_files import ActionFiles
 from rtdb.functions.app_loader import App, AppFunction
+from rtdb.functions.blob import Blob
 from rtdb.functions.context import Invocation
 from rtdb.functions.error_report import is_ours, report_exception, sole_error
 from rtdb.functions.fetch import Fetcher
@@ -108,6 +110,7 @@ class ActionEnvironment:
         ask: Ask,
         tables: TableNumbers,
         fetcher: Fetcher,
+        files: ActionFiles,
         stopwatch: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self.app = app
@@ -117,6 +120,7 @@ class ActionEnvironment:
         self.ask = ask
         self.tables = tables
         self.fetcher = fetcher
+        self.files = files
         self.stopwatch = stopwatch
 
 
@@ -288,6 +292,24 @@ class _ActionRun:
 
     def fetch(self, url: str, options: dict[str, Any]) -> Coroutine[Any, Any, httpx.Response]:
         return self._start("fetch", partial(self._environment.fetcher.fetch, url, options))
+
+    def file_url(self, id: str) -> Coroutine[Any, Any, str | None]:
+        return self._start("storage.get_url", partial(self._environment.files.url, id))
+
+    def file_metadata(self, id: str) -> Coroutine[Any, Any, dict[str, Any] | None]:
+        return self._start("storage.get_metadata", partial(self._environment.files.metadata, id))
+
+    def upload_url(self) -> Coroutine[Any, Any, str]:
+        return self._start("storage.generate_upload_url", self._environment.files.upload_url)
+
+    def delete_file(self, id: str) -> Coroutine[Any, Any, None]:
+        return self._start("storage.delete", partial(self._environment.files.delete, id))
+
+    def get_file(self, id: str) -> Coroutine[Any, Any, Blob | None]:
+        return self._start("storage.get", partial(self._environment.files.get, id))
+
+    def store_file(self, content: object, content_type: str | None, sha256: str | None) -> Coroutine[Any, Any, str]:
+        return self._start("storage.store", partial(self._environment.files.store, content, content_type, sha256))
 
     def _start(self, name: str, operate: Callable[[], Awaitable[Result]]) -> Coroutine[Any, Any, Result]:
         """Return an operation that is to be awaited, and remember it until it is over."""

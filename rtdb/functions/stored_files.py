@@ -15,7 +15,7 @@ from rtdb.storage.system_tables import BLOBS_TABLE, FILE_STORAGE_TABLE, STORAGE_
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.document_id import decode_id
 
-__all__ = ["StoredFile", "TransactionFiles", "delete_file", "file_by_uuid"]
+__all__ = ["StoredFile", "TransactionFiles", "delete_file", "file_by_uuid", "find_file"]
 
 
 class StoredFile(NamedTuple):
@@ -27,6 +27,15 @@ class StoredFile(NamedTuple):
     sha256: str
     size: float
     content_type: str | None
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what ``ctx.storage.get_metadata`` does."""
+        return {
+            "storageId": self.uuid,
+            "sha256": b64decode(self.sha256).hex(),
+            "size": self.size,
+            "contentType": self.content_type,
+        }
 
 
 def file_by_uuid(transaction: Transaction, uuid: str) -> StoredFile | None:
@@ -46,8 +55,26 @@ def _describe(transaction: Transaction, internal: bytes, found: dict[str, Any]) 
     return StoredFile(internal, found["storageId"], found["blob"], shown["sha256"], shown["size"], shown["contentType"])
 
 
-def delete_file(transaction: Transaction, file: StoredFile) -> None:
-    """Remove a file. Its content, if it was the last that had it, is removed later by the collector."""
+def find_file(transaction: Transaction, id: object, method: str) -> StoredFile | None:
+    """Return the file with this id or UUID, which ``ctx.storage``'s ``method`` was given; None if there is none."""
+    if not isinstance(id, str):
+        raise _invalid(method, f'Invalid storage ID: "{id}". {_EXPECTED}')
+    try:
+        table, internal = decode_id(id)
+    except DeveloperError:
+        uuid = parse_uuid(id)
+        if uuid is None:
+            raise _invalid(method, f'Invalid storage ID: "{id[:200]}". {_EXPECTED}') from None
+        return file_by_uuid(transaction, uuid)
+    if table != STORAGE_TABLE:
+        raise _invalid(method, "Invalid storage ID. Storage ID cannot be an ID on any table other than '_storage'.")
+    return _file_by_internal_id(transaction, internal)
+
+
+def delete_file(transaction: Transaction, id: str, file: StoredFile | None) -> None:
+    """Remove the file that was found under ``id``. Its content, if no other file has it, goes later."""
+    if file is None:
+        raise DeveloperError(f"storage id {id} not found", code="StorageIdNotFound")
     transaction.delete_system(STORAGE_TABLE, file.internal)
     transaction.delete_system(FILE_STORAGE_TABLE, file.internal)
     blob = transaction.get_system(BLOBS_TABLE, blob_document_id(file.blob))
@@ -80,14 +107,7 @@ class TransactionFiles:
     def metadata(self, id: str) -> dict[str, Any] | None:
         """Return ``{storageId, sha256, size, contentType}`` of a file with its UUID and the hash in hexadecimal."""
         file = self._find(id, "getMetadata")
-        if file is None:
-            return None
-        return {
-            "storageId": file.uuid,
-            "sha256": b64decode(file.sha256).hex(),
-            "size": file.size,
-            "contentType": file.content_type,
-        }
+        return None if file is None else file.metadata()
 
     def upload_url(self) -> str:
         """Return where files can be uploaded to."""
@@ -95,26 +115,11 @@ class TransactionFiles:
 
     def delete(self, id: str) -> None:
         """Remove a file."""
-        file = self._find(id, "delete")
-        if file is None:
-            raise DeveloperError(f"storage id {id} not found", code="StorageIdNotFound")
-        delete_file(self._transaction, file)
+        delete_file(self._transaction, id, self._find(id, "delete"))
 
     def _find(self, id: str, method: str) -> StoredFile | None:
-        """Return the file with this id or UUID."""
         self._transaction.require_open()
-        if not isinstance(id, str):
-            raise _invalid(method, f'Invalid storage ID: "{id}". {_EXPECTED}')
-        try:
-            table, internal = decode_id(id)
-        except DeveloperError:
-            uuid = parse_uuid(id)
-            if uuid is None:
-                raise _invalid(method, f'Invalid storage ID: "{id[:200]}". {_EXPECTED}') from None
-            return file_by_uuid(self._transaction, uuid)
-        if table != STORAGE_TABLE:
-            raise _invalid(method, "Invalid storage ID. Storage ID cannot be an ID on any table other than '_storage'.")
-        return _file_by_internal_id(self._transaction, internal)
+        return find_file(self._transaction, id, method)
 
 
 _EXPECTED = "Storage ID should be an Id of '_storage' table, or a UUID string."

@@ -11,16 +11,16 @@ its body is read.
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode
 from functools import partial
-from typing import Any, Final
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 import trio
 
 from rtdb.blobstore.addresses import FILES_PREFIX, UPLOAD_PATH, UploadTokens, parse_uuid
+from rtdb.blobstore.download import Downloads
 from rtdb.blobstore.store import BlobStore
 from rtdb.blobstore.upload import FileStepError, Offer, Uploads, take_step
 from rtdb.clock import Clock
@@ -41,8 +41,6 @@ from rtdb.http.request import HttpRequest
 
 __all__ = ["StorageRoutes", "is_file_path"]
 
-READ_BYTES: Final = 256 * 1024
-
 
 def is_file_path(path: str) -> bool:
     """Return whether a path is one that files are read under."""
@@ -54,12 +52,11 @@ class StorageRoutes:
 
     def __init__(self, facade: Facade, blobs: BlobStore, tokens: UploadTokens, clock: Clock, limits: Limits) -> None:
         self._facade = facade
-        self._blobs = blobs
         self._tokens = tokens
         self._clock = clock
         self._limits = limits
         self._uploads = Uploads(blobs, facade, limits)
-        self._threads = trio.CapacityLimiter(16)
+        self._downloads = Downloads(blobs)
 
     def routes(self) -> dict[tuple[str, str], Route]:
         """Return the route of fixed path; :meth:`serve` answers GET and HEAD of all that :func:`is_file_path`."""
@@ -151,17 +148,16 @@ class StorageRoutes:
         if request.scope["method"] == "HEAD":
             return HttpStream(status, headers, _write_nothing)
         try:
-            descriptor = await trio.to_thread.run_sync(self._blobs.open, blob, limiter=self._threads)
+            opened = await self._downloads.open(blob)
         except FileNotFoundError as error:
             # Deleted, and collected too, since it was looked up; or damaged, which `rtdb check` would say.
             raise InternalError("a blob is missing", blob=blob) from error
-        request.at_end(partial(os.close, descriptor))
+        request.at_end(opened.close)
 
         async def write(chunk: WriteChunk) -> None:
             offset = part.start
             while offset < part.stop:
-                count = min(READ_BYTES, part.stop - offset)
-                data = await trio.to_thread.run_sync(os.pread, descriptor, count, offset, limiter=self._threads)
+                data = await opened.read(offset, part.stop - offset)
                 if not data:
                     raise InternalError("a blob is shorter than it should be", blob=blob, ends_at=offset)
                 await chunk(data)

@@ -28,6 +28,7 @@ from rtdb.link.frames import (
     CommitterReady,
     Drain,
     ExecutionError,
+    FileStepRequest,
     KeyChange,
     Loss,
     ReadRange,
@@ -115,7 +116,7 @@ class Bench:
     def outcomes_handled(self) -> None:
         self.application.pump()
 
-    def action_requested(self, link: Link, request: CallRequest) -> None:
+    def action_requested(self, link: Link, request: CallRequest | FileStepRequest) -> None:
         self.application.action_requested(link, request)
 
     async def tick(self) -> None:

@@ -48,6 +48,7 @@ ROWS: list[tuple[str, ...]] = [
         "rtdb.functions.pagination_validators",
         "rtdb.functions.transaction_limits",
         "rtdb.functions.storage_context",
+        "rtdb.functions.blob",
     ),
     ("rtdb", "rtdb.client", "rtdb.typing"),
     # 2
@@ -123,6 +124,7 @@ LEAVES: dict[str, str] = {
     "rtdb.functions.pagination_validators": _SCHEMA,
     "rtdb.functions.transaction_limits": _SCHEMA,
     "rtdb.functions.storage_context": _SCHEMA,
+    "rtdb.functions.blob": _SCHEMA,
     "rtdb": _SCHEMA,
     "rtdb.typing": _SCHEMA,
 }

@@ -20,7 +20,7 @@ BLOCK = re.compile(r"^```python\n# (\w+)\.py\n(.*?)^```", re.MULTILINE | re.DOTA
 
 def test_the_apps_functions_do_what_the_page_says(tmp_path: Path) -> None:
     modules = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
-    assert modules.keys() == {"schema", "rooms", "messages", "welcome", "reminders", "crons"}
+    assert modules.keys() == {"schema", "rooms", "messages", "welcome", "reminders", "crons", "pictures"}
     app = AppBench(tmp_path, **modules)
     app.push()
     room = app.run("rooms:open", {"name": "hall"})
@@ -71,3 +71,19 @@ async def test_the_action_greets_everybody(tmp_path: Path) -> None:
         assert sorted(message["body"] for message in page) == ["hello ada", "hello bob"]
         error = await bench.error("welcome:greet_all", {"room": "hall", "names": ["nobody"]})
         assert error.data == b'{"code":"NO_GREETING","status":404.0}'
+
+
+async def test_a_picture_is_fetched_hung_and_taken_down(tmp_path: Path) -> None:
+    modules = dict(BLOCK.findall(PAGE.read_text(encoding="utf-8")))
+    picture = httpx.MockTransport(lambda _: httpx.Response(200, content=b"PNG", headers={"content-type": "image/png"}))
+    async with running_actions(tmp_path, transport=picture, **modules) as bench:
+        app = bench.app
+        room = app.run("rooms:open", {"name": "hall"})
+        file = await bench.act("pictures:fetch", {"url": "https://pictures.example/1"})
+        hung = app.run("pictures:hang", {"room": room, "file": file})
+        (url,) = app.run("pictures:on_the_wall", {"room": room})
+        assert url.startswith("http://files.example/api/storage/")
+        assert app.run("pictures:upload_url").startswith("http://files.example/api/storage/upload?token=")
+        app.run("pictures:take_down", {"picture": hung})
+        assert app.run("pictures:on_the_wall", {"room": room}) == []
+        assert app.error("pictures:hang", {"room": room, "file": file}).data == b'"That is no picture"'

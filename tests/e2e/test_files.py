@@ -359,6 +359,18 @@ def test_an_id_that_is_none_is_explained(files: FileServer, ten: str) -> None:
     assert "System tables" in files.call("mutation", "delete_by_hand", id=ten)
 
 
+def test_an_action_reads_what_a_client_has_uploaded_and_stores_for_clients_to_read(
+    files: FileServer, start_client: StartClient
+) -> None:
+    client = start_client(files.server)
+    storage_id = files.upload(bytes(100_000) + b"x" * 300_000, "image/png")
+    assert client.request("action", "files:count", {"id": storage_id}) == 300_000
+    copied = client.request("action", "files:copy", {"id": storage_id})
+    response = files.get(copied)
+    assert (response.content, response.headers["content-type"]) == (bytes(100_000) + b"x" * 300_000, "image/png")
+    assert client.request("action", "files:count", {"id": NOWHERE}) is None
+
+
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 

@@ -58,6 +58,7 @@ def run(data_dir: Path, megabytes: int) -> None:
     with ServerProcess(data_dir, LABORATORY, arguments) as server:
         for _ in range(4):  # both gateways, and whatever they make when they are first asked
             warm = FileServer(server)
+            warm.call("action", "copy", id=warm.upload(PIECE))
             warm.get(warm.upload(PIECE))
             warm.close()
         files = FileServer(server)
@@ -72,6 +73,9 @@ def run(data_dir: Path, megabytes: int) -> None:
                 received.update(data)
         assert received.digest() == expected.digest()
         assert files.call("query", "metadata", id=storage_id)["sha256"] == expected.hexdigest()
+        # Through an action too, out and in again.
+        copied = files.call("action", "copy", id=storage_id)
+        assert files.call("query", "metadata", id=copied)["sha256"] == expected.hexdigest()
         growth = peaks.growth()
         assert max(growth.values()) < GROWTH_BYTES_MAX, growth
         files.close()

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import trio
 
+from rtdb.blobstore.store import BlobStore
 from rtdb.config import Limits
 from rtdb.functions.action_runner import ActionRunner
 from rtdb.functions.app_loader import load_app
@@ -23,6 +24,7 @@ from rtdb.link.frames import (
     CallRequest,
     Drain,
     ExecutionError,
+    FileStepRequest,
 )
 from rtdb.link.link import MemoryLink, open_memory_link_pair
 from rtdb.values.json_codec import decode, encode
@@ -41,6 +43,8 @@ class ActionBench:
         self.link, theirs = open_memory_link_pair()
         self.theirs: MemoryLink = theirs
         self.pulse = Pulse(bytearray(SIZE))
+        self.blobs = BlobStore(directory / "data", SeededRandom(6))
+        self.blobs.prepare()
         self.runner = ActionRunner(
             # Not the one of the committer's side: each asks its own surroundings for tables.
             load_app(directory / "app", limits),
@@ -50,6 +54,8 @@ class ActionBench:
             clock=self.app.clock,
             random=SeededRandom(5),
             fetcher=Fetcher(limits, transport),
+            blobs=self.blobs,
+            addresses=self.app.services.addresses,
         )
         self.requests: list[CallRequest] = []
         self.held: list[CallRequest] = []
@@ -72,6 +78,9 @@ class ActionBench:
                 if isinstance(message, CallRequest):
                     self.requests.append(message)
                     self.held.append(message)
+                elif isinstance(message, FileStepRequest):
+                    path = f"_system/files:{message.step}"
+                    self.held.append(CallRequest(message.call, "any", path, message.args, None, True))
                 elif isinstance(message, ActionOutcome):
                     self._outcomes[message.call] = message
             if not self.holding:
@@ -92,6 +101,8 @@ class ActionBench:
             raw_args=request.args,
             identity=request.identity,
             internal=request.internal,
+            # Among what is asked here, only a step of file storage, which has another frame, is of kind "any".
+            by_server=request.kind == "any",
         )
         if outcome.writes:
             self.app.commit(outcome)

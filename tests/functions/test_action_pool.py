@@ -20,6 +20,7 @@ from rtdb.link.frames import (
     CallRequest,
     Drain,
     ExecutionError,
+    FileStepRequest,
     RunnerReady,
     RunnerStart,
 )
@@ -82,7 +83,8 @@ class Bench:
         self.pool = ActionPool(self, Limits(**{"action_runners": 2, **limits}), start_runner=self.runners)
         self._nursery = nursery
 
-    def action_requested(self, link: Link, request: CallRequest) -> None:
+    def action_requested(self, link: Link, request: CallRequest | FileStepRequest) -> None:
+        assert isinstance(request, CallRequest)
         self.requests.append((link, request))
 
     def outcomes_handled(self) -> None:

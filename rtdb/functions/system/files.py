@@ -7,13 +7,15 @@
     keep      a new file, whose content has been published                  mutation   the end of an upload
     condemn   which of these blobs may go: nothing refers to them           mutation   ┐ the collector, which removes
     absolve   those condemned are gone                                      mutation   ┘ the content in between
+    describe  a file, by its id                                             query      ┐ ctx.storage of an action, and
+    delete    a file, by its id                                             mutation   ┘ administrators
 
 The *epoch* is the number of times that anything has been condemned or absolved. Who uploads reads it, then publishes
 the content, and `keep` insists that it is still the same and that the content is not condemned: so whatever has been
 removed, it was not that. If it is not the same, the upload publishes again and asks again. No lock, no clock and no
 process that must not die is part of that (docs/design/files.md).
 
-All of them are the server's own steps: no client can take one, not even an administrator.
+All but the last two are the server's own steps: no client can take one, not even an administrator.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any, Final
 
 import msgspec
 
-from rtdb.functions.stored_files import file_by_uuid
+from rtdb.functions.stored_files import delete_file, file_by_uuid, find_file
 from rtdb.functions.system.definition import Arguments, SystemFunction, convert_arguments
 from rtdb.storage.system_tables import (
     BLOB_STATE_ID,
@@ -37,7 +39,7 @@ from rtdb.storage.system_tables import (
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.document_id import encode_id
 
-__all__ = ["FUNCTIONS", "absolve", "condemn", "find", "keep", "room"]
+__all__ = ["FUNCTIONS", "absolve", "condemn", "delete", "describe", "find", "keep", "room"]
 
 
 class _Find(msgspec.Struct):
@@ -57,6 +59,16 @@ class _Keep(msgspec.Struct):
     epoch: int
     bytesMax: int
     """What all blobs together may have."""
+
+
+class _Describe(msgspec.Struct):
+    id: Any
+    method: str = "getMetadata"
+    """Of ``ctx.storage``, for the sentence that says that the id is none."""
+
+
+class _Delete(msgspec.Struct):
+    id: Any
 
 
 class _Condemn(msgspec.Struct):
@@ -160,10 +172,26 @@ def absolve(transaction: Transaction, arguments: Arguments) -> Any:
     return None
 
 
+def describe(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return the metadata of the file with this id, and the name of its content as ``blob``; null if there is none."""
+    asked = _convert(arguments, _Describe)
+    file = find_file(transaction, asked.id, asked.method)
+    return None if file is None else {**file.metadata(), "blob": file.blob}
+
+
+def delete(transaction: Transaction, arguments: Arguments) -> Any:
+    """Delete the file with this id."""
+    asked = _convert(arguments, _Delete)
+    delete_file(transaction, asked.id, find_file(transaction, asked.id, "delete"))
+    return None
+
+
 FUNCTIONS: Final = {
     "_system/files:find": SystemFunction("query", find, reserved=True),
     "_system/files:room": SystemFunction("query", room, reserved=True),
     "_system/files:keep": SystemFunction("mutation", keep, reserved=True),
     "_system/files:condemn": SystemFunction("mutation", condemn, reserved=True),
     "_system/files:absolve": SystemFunction("mutation", absolve, reserved=True),
+    "_system/files:describe": SystemFunction("query", describe),
+    "_system/files:delete": SystemFunction("mutation", delete),
 }

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import trio
 
+from rtdb.blobstore.addresses import FileAddresses, UploadTokens
+from rtdb.blobstore.store import BlobStore
 from rtdb.clock import Clock
 from rtdb.config import decode_config
 from rtdb.functions.action_runner import ActionRunner
@@ -70,7 +72,8 @@ class SimulatedActionRunner:
                 start, *messages = await self._link.receive()
                 assert isinstance(start, frames.RunnerStart)
                 await trio.sleep(self._start_seconds)
-                limits = decode_config(start.config).limits
+                config = decode_config(start.config)
+                limits = config.limits
                 app = load_app(Path(start.bundle), limits)
                 self._link.send_nowait(frames.RunnerReady(description=encode_description(app.description)))
                 runner = ActionRunner(
@@ -81,6 +84,8 @@ class SimulatedActionRunner:
                     clock=self._clock,
                     random=self._chance.fork(),
                     fetcher=Fetcher(limits),
+                    blobs=BlobStore(config.data_dir, self._chance.fork()),
+                    addresses=FileAddresses(start.cloud_url, UploadTokens(start.upload_key, config.instance_name)),
                 )
                 await runner.run(messages)
             except* LinkClosed:

@@ -264,7 +264,7 @@ class SimulatedServer:
         self._action_runners.append(runner)
         return runner
 
-    def action_requested(self, link: Link, request: frames.CallRequest) -> None:
+    def action_requested(self, link: Link, request: frames.CallRequest | frames.FileStepRequest) -> None:
         self.application.action_requested(link, request)
 
     def _start_runner(self) -> SimulatedRunner:

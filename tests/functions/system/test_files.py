@@ -196,10 +196,21 @@ def test_a_deletion_and_an_upload_of_the_same_content_cannot_both_be_committed(f
     assert files.condemn("x") == []
 
 
-@pytest.mark.parametrize("path", FUNCTIONS)
+@pytest.mark.parametrize("path", [path for path, function in FUNCTIONS.items() if function.reserved])
 def test_no_client_takes_a_step_not_even_an_administrator(files: FilesBench, path: str) -> None:
     assert files.app.error(path, {}, internal=True).code == "OperationNotPermitted"
     assert files.app.error(path, {}).code == "OperationNotPermitted"
+
+
+def test_an_administrator_sees_and_deletes_files(files: FilesBench) -> None:
+    storage_id = files.keep("hello")["storageId"]
+    described = files.app.run("_system/files:describe", {"id": storage_id}, internal=True)
+    assert described["blob"] == blob_of("hello")
+    assert described["storageId"] == files.uuid(storage_id)
+    assert files.app.error("_system/files:delete", {"id": storage_id}).code == "OperationNotPermitted"
+    files.app.run("_system/files:delete", {"id": storage_id}, internal=True)
+    assert files.app.run("_system/files:describe", {"id": storage_id}, internal=True) is None
+    assert files.app.error("_system/files:delete", {"id": storage_id}, internal=True).code == "StorageIdNotFound"
 
 
 def test_a_step_with_other_arguments_says_so(files: FilesBench) -> None:

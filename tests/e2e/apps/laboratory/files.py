@@ -1,6 +1,6 @@
 """Files without anything around them."""
 
-from rtdb import mutation, query
+from rtdb import action, mutation, query
 
 
 @mutation
@@ -42,3 +42,20 @@ def delete_and_fail(ctx, id):
 @mutation
 def delete_by_hand(ctx, id):
     ctx.db.delete(id)
+
+
+@action
+async def copy(ctx, id):
+    return await ctx.storage.store(await ctx.storage.get(id))
+
+
+@action
+async def count(ctx, id):
+    """The number of bytes that are not zero: what a client has sent, read where functions run."""
+    blob = await ctx.storage.get(id)
+    if blob is None:
+        return None
+    found = 0
+    async for piece in blob:
+        found += len(piece) - piece.count(0)
+    return found
