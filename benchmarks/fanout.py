@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> None:
             def speak(marker: str) -> None:
                 payload = (marker + "x" * 4000).encode()
                 head = bytes((0x81, 0xFE)) + len(payload).to_bytes(2, "big") + bytes(4)
-                speaker.send(head + payload)  # noqa: B023
+                speaker.send(head + payload)  # noqa: B023  # called before the loop goes on
 
             rows.append(_measure("floor: trio-websocket", count, listener, speak, options.writes))
         rows[-2]["of the floor"] = rows[-1]["deliveries/s"] and rows[-2]["deliveries/s"] / rows[-1]["deliveries/s"]

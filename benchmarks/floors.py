@@ -39,7 +39,7 @@ def run_http(descriptor: int) -> None:
     config.bind = [f"fd://{descriptor}"]
     config.accesslog = None
     config.errorlog = logging.getLogger("floor")
-    trio.run(lambda: serve(app, config))  # type: ignore[arg-type]
+    trio.run(lambda: serve(app, config))  # type: ignore[arg-type]  # Hypercorn types ASGI apps more narrowly than Starlette
 
 
 def run_broadcast(descriptor: int) -> None:

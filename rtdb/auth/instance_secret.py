@@ -15,7 +15,7 @@ from rtdb.storage.durable_files import sync_directory, write_file
 
 __all__ = ["SECRET_FILE", "load_instance_secret", "write_private"]
 
-SECRET_FILE = "instance.secret"  # noqa: S105 – a name, not a secret
+SECRET_FILE = "instance.secret"  # noqa: S105  # a name, not a secret
 
 
 def load_instance_secret(data_dir: Path, random: Random) -> bytes:

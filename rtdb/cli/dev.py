@@ -118,8 +118,7 @@ def _source_hash(functions: Path) -> str:
 
 def _saves(functions: Path) -> Iterator[object]:
     """Yield whenever a module was saved, made, moved or deleted, and now and then when none was."""
-    # Imported here: it brings a compiled library that no other command needs.
-    from watchfiles import watch  # noqa: PLC0415
+    from watchfiles import watch  # noqa: PLC0415  # it brings a compiled library that no other command needs
 
     root = functions.resolve()
 

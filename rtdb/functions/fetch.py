@@ -63,7 +63,7 @@ class Fetcher:
             self._client = httpx.AsyncClient(
                 transport=self._transport,
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                timeout=None,  # noqa: S113 - `fetch` has one for all of it
+                timeout=None,  # noqa: S113  # `fetch` has one for all of it
                 limits=httpx.Limits(
                     max_connections=self._limits.fetch_connections_max,
                     max_keepalive_connections=self._limits.fetch_connections_max,

@@ -27,7 +27,7 @@ class Expression:
     def __eq__(self, other: object) -> bool:
         raise TypeError("A filter expression cannot be compared with `==`. Use `q.eq(…)`.")
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # how Python is told that it cannot be hashed
 
 
 Operand = Expression | Value | Undefined

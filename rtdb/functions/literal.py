@@ -14,7 +14,8 @@ def literal(value: Any) -> Value | Undefined:
     """Return a value as it is now: changing the caller's object later does not change the query."""
     kind = type(value)
     if value is None or value is UNDEFINED or kind is str or kind is bool or kind is float:
-        return value  # type: ignore[no-any-return]
+        plain: Value | Undefined = value
+        return plain
     if kind is int and -SAFE_INTEGER_MAX <= value <= SAFE_INTEGER_MAX:
         return float(value)
     return decode_canonical(encode(value))

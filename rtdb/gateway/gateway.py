@@ -177,7 +177,7 @@ class Gateway:
 
     async def verify(self, token: VerifyToken) -> Identity:
         """Find out whose token this is."""
-        if token.token_type == "User":  # noqa: S105 - a kind of token, not one
+        if token.token_type == "User":  # noqa: S105  # a kind of token, not one
             return await self._credentials.verify_user(token.value)
         return self._credentials.verify_admin(token.value, token.impersonating)
 

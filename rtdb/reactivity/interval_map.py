@@ -158,7 +158,7 @@ def _collect(holders: EntryT | Holders[EntryT], found: Holders[EntryT]) -> None:
     if type(holders) is dict:
         found.update(holders)
     else:
-        found[holders] = None  # type: ignore[index]
+        found[holders] = None  # type: ignore[index]  # an entry is no dict
 
 
 SlotT = TypeVar("SlotT", bound=Hashable)
@@ -173,7 +173,7 @@ def _hold(slots: dict[SlotT, EntryT | Holders[EntryT]], slot: SlotT, entry: Entr
     if type(holders) is dict:
         holders[entry] = None
     elif holders != entry:
-        slots[slot] = {holders: None, entry: None}  # type: ignore[dict-item]
+        slots[slot] = {holders: None, entry: None}  # type: ignore[dict-item]  # an entry is no dict
     return False
 
 

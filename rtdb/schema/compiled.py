@@ -159,7 +159,7 @@ def _compile_union(members: Iterable[Validator], tables: _Tables) -> _Compiled:
         return _Compiled(types, tests[0] if tests else None)
 
     def test(value: Any) -> bool:
-        for member in tests:  # noqa: SIM110 - a generator expression would double the time
+        for member in tests:  # noqa: SIM110  # a generator expression would double the time
             if member(value):
                 return True
         return False
@@ -199,7 +199,7 @@ def _array_test(element: _Compiled) -> _Test:
     def test(value: Any) -> bool:
         if type(value) is not list:
             return False
-        for item in value:  # noqa: SIM110 - a generator expression would double the time
+        for item in value:  # noqa: SIM110  # a generator expression would double the time
             if type(item) not in types and (test_element is None or not test_element(item)):
                 return False
         return True

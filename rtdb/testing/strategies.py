@@ -92,7 +92,7 @@ def validators(tables: list[str], max_leaves: int = 8) -> st.SearchStrategy[Vali
         st.booleans(), int64s(), st.sampled_from(["", "a", "b"]), st.sampled_from([0.0, -0.0, 1.0, 2.5])
     )
     leaves: st.SearchStrategy[Validator] = st.one_of(
-        kinds.map(ScalarValidator),  # type: ignore[arg-type]
+        kinds.map(ScalarValidator),  # type: ignore[arg-type]  # they are the kinds it takes
         literals.map(LiteralValidator),
         st.sampled_from(tables).map(IdValidator),
     )

@@ -130,7 +130,8 @@ def _field(path: str) -> Evaluate:
             if type(value) is not dict:
                 return UNDEFINED
             value = value.get(step, UNDEFINED)
-        return value  # type: ignore[no-any-return]
+        found: Operand = value
+        return found
 
     return resolve
 

@@ -18,7 +18,7 @@ from rtdb.index.definition import IndexDefinition
 from rtdb.transaction.filter_expression import Filter, compile_filter
 from rtdb.transaction.read_set import ScanRead
 from rtdb.transaction.snapshot import ScanRow
-from rtdb.values.json_codec import decode_canonical
+from rtdb.values.json_codec import decode_document
 
 __all__ = ["Document", "Operator", "PreparedQuery", "ScanStopped", "Stage", "compile_operators", "run_stages"]
 
@@ -45,7 +45,7 @@ class PreparedQuery(msgspec.Struct, frozen=True):
 
 def compile_operators(operators: Iterable[Operator]) -> list[Stage]:
     """Compile the operators of a query, to be applied left to right."""
-    return [operand if name == "limit" else compile_filter(operand) for name, operand in operators]  # type: ignore[misc, arg-type]
+    return [operand if isinstance(operand, int) else compile_filter(operand) for _, operand in operators]
 
 
 def run_stages(
@@ -63,13 +63,13 @@ def run_stages(
             read.last_key = row.key
             data = row.document.data
             count_row(len(data))
-            document: Document = decode_canonical(data)  # type: ignore[assignment]  # documents are objects
+            document = decode_document(data)
             finished = False
             for position, stage in enumerate(stages):
                 if type(stage) is int:
                     remaining[position] -= 1
                     finished = finished or remaining[position] == 0
-                elif not stage(document):  # type: ignore[operator]
+                elif not stage(document):  # type: ignore[operator]  # what is no limit is a filter
                     break
             else:
                 yield document

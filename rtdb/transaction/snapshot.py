@@ -304,7 +304,7 @@ class Snapshot:
 
 
 def _is_hidden(internal: bytes, layers: tuple[Layer, ...]) -> bool:
-    for layer in layers:  # noqa: SIM110 (a generator expression per row would double the cost of a scan)
+    for layer in layers:  # noqa: SIM110  # a generator expression per row would double the cost of a scan
         if internal in layer.documents:
             return True
     return False

@@ -47,7 +47,7 @@ from rtdb.transaction.system_fields import check_no_system_fields, check_system_
 from rtdb.transaction.usage import Usage
 from rtdb.transaction.workspace import Workspace
 from rtdb.values.document_id import decode_id, encode_id, new_internal_id
-from rtdb.values.json_codec import decode_canonical, encode, encode_exact
+from rtdb.values.json_codec import decode_document, encode, encode_exact
 from rtdb.values.value import UNDEFINED, check_document
 
 __all__ = ["DocumentCheck", "Savepoint", "Transaction"]
@@ -182,7 +182,7 @@ class Transaction:
         if definition is None:
             return None
         data = self._read(number, internal)
-        return None if data is None else decode_canonical(data)  # type: ignore[return-value]
+        return None if data is None else decode_document(data)
 
     def insert(self, table: str, value: Document) -> str:
         """Store a new document, creating its table if there is none, and return its id."""
@@ -211,7 +211,7 @@ class Transaction:
         number, internal, definition, data = self._read_for_write(id, table, "patch", "Update")
         if not isinstance(value, dict):
             raise invalid_argument("value", "patch", "Value must be an Object")
-        document: Document = decode_canonical(data)  # type: ignore[assignment]
+        document = decode_document(data)
         for name, field in value.items():
             if isinstance(name, str) and name.startswith("_"):
                 check_system_field(name, field, document)
@@ -226,7 +226,7 @@ class Transaction:
         number, internal, definition, data = self._read_for_write(id, table, "replace", "Replace")
         if not isinstance(value, dict):
             raise invalid_argument("value", "replace", "Value must be an Object")
-        current: Document = decode_canonical(data)  # type: ignore[assignment]
+        current = decode_document(data)
         document = {"_creationTime": current["_creationTime"], "_id": id}
         for name, field in value.items():
             if field is UNDEFINED:
@@ -387,7 +387,7 @@ class Transaction:
     def get_system(self, table: int, internal: bytes) -> Document | None:
         """Return a document of a system table, or None. It is not counted."""
         stored = self.get_stored(table, internal)
-        return None if stored is None else decode_canonical(stored.data)  # type: ignore[return-value]
+        return None if stored is None else decode_document(stored.data)
 
     def depend_on_table(self, table: TableDefinition) -> None:
         """Take every document of a table, and that there is no other, for read."""
@@ -399,7 +399,7 @@ class Transaction:
         It is not recorded as a read: see :meth:`depend_on_table`. Raises SnapshotTooOldError, at the first row.
         """
         stored = self._workspace.snapshot.written_since(seq, table.number)
-        return (decode_canonical(document.data) for document in stored)  # type: ignore[misc]  # documents are objects
+        return (decode_document(document.data) for document in stored)
 
     def count(self, table: TableDefinition) -> int:
         """Return how many documents a table has at the snapshot. Not recorded as a read."""
@@ -416,7 +416,7 @@ class Transaction:
             self.insert_system(table, internal, fields)
             return
         self._require_writable()
-        created = decode_canonical(stored.data)["_creationTime"]  # type: ignore[index,call-overload]
+        created = decode_document(stored.data)["_creationTime"]
         data = encode({**fields, "_creationTime": created, "_id": encode_id(table, internal)})
         self._workspace.update(table, internal, data)
 
@@ -492,7 +492,7 @@ class Transaction:
             return data
         if self._document_check is not None:
             self._document_check(table, exact)  # type: ignore[arg-type]  # what was an object still is
-        size, levels = check_document(exact, len(data), self._limits)  # type: ignore[arg-type]
+        size, levels = check_document(exact, len(data), self._limits)  # type: ignore[arg-type]  # as above
         self._usage.count_write(len(data))
         limits = self._limits
         if is_near(size, limits.document_bytes_max) or is_near(levels, limits.document_nesting_max):

@@ -80,7 +80,7 @@ class _IndexKeys:
                 if writers[-1] is not commit:
                     writers.append(commit)
             elif writers is not commit:
-                self.writers[key] = [writers, commit]  # type: ignore[list-item]
+                self.writers[key] = [writers, commit]  # type: ignore[list-item]  # a commit is no list
             return 0
         self.writers[key] = commit
         if len(self.keys) < SEGMENT_KEYS_MAX:

@@ -53,7 +53,7 @@ def encode_key(value: Value | Undefined) -> bytes:
     kind = type(value)
     try:
         if kind is str:
-            data: bytes = value.encode()  # type: ignore[union-attr]
+            data: bytes = value.encode()  # type: ignore[union-attr]  # `kind` says that it is a str
             if 0 in data:
                 data = data.replace(b"\0", b"\0\xff")
             return b"\x10%b\0" % data
@@ -221,8 +221,8 @@ def compare(a: Value | Undefined, b: Value | Undefined) -> int:
     if kind is type(b):
         if kind is str:
             # Python compares strings by code point, which is the order of their UTF-8 bytes.
-            return (a > b) - (a < b)  # type: ignore[operator]
-        if kind is float and (a or b) and a == a and b == b:  # noqa: PLR0124 - zeros and NaNs have an order of their own
-            return (a > b) - (a < b)  # type: ignore[operator]
+            return (a > b) - (a < b)  # type: ignore[operator]  # both are of this kind
+        if kind is float and (a or b) and a == a and b == b:  # noqa: PLR0124  # NaN and 0 have their own order
+            return (a > b) - (a < b)  # type: ignore[operator]  # both are of this kind
     key_a, key_b = encode_key(a), encode_key(b)
     return (key_a > key_b) - (key_a < key_b)

@@ -140,8 +140,7 @@ class Undefined:
 
 UNDEFINED: Final = Undefined()
 
-# Python 3.11 has no `type` statement; a recursive alias needs Union and forward references.
-Value: TypeAlias = Union[  # noqa: UP007
+Value: TypeAlias = Union[  # noqa: UP007  # Python 3.11 has no `type` statement, and `|` takes no forward references
     bool, int, float, Int64, str, bytes, list["Value"], dict[str, "Value"], None
 ]
 
@@ -289,7 +288,8 @@ def _display_original(value: object) -> str:
 
 def _coerce(value: Any, path: str, levels: int) -> Value:
     if type(value) in _EXACT_SCALARS:
-        return value  # type: ignore[no-any-return]
+        exact: Value = value
+        return exact
     if isinstance(value, Mapping):
         if levels <= 0:
             raise _TooDeep

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,8 @@ from rtdb.errors import ConfigurationError
 KEY = "rtdb|00ff00ff"
 
 
-def found(directory: Path, environment: dict[str, str] | None = None, **options: str) -> tuple[str, str, str | None]:
-    target = find_target(environment or {}, directory, **options)  # type: ignore[arg-type]
+def found(directory: Path, environment: dict[str, str] | None = None, **options: Any) -> tuple[str, str, str | None]:
+    target = find_target(environment or {}, directory, **options)
     return target.url, target.admin_key, target.name
 
 

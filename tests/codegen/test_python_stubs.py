@@ -179,8 +179,8 @@ def test_generated_modules_can_be_imported_without_an_app(tmp_path: Path) -> Non
     )
     namespace: dict[str, object] = {"__name__": "data_model"}
     exec(compile(python_files(schema)["data_model.py"], "data_model.py", "exec"), namespace)
-    assert {"ABDoc", "ABNested", "UDoc", "UDoc1", "TableName"} <= set(namespace["__all__"])  # type: ignore[call-overload]
-    assert all(name in namespace for name in namespace["__all__"])  # type: ignore[attr-defined]
+    assert {"ABDoc", "ABNested", "UDoc", "UDoc1", "TableName"} <= set(namespace["__all__"])  # type: ignore[call-overload]  # names
+    assert all(name in namespace for name in namespace["__all__"])  # type: ignore[attr-defined]  # names
 
 
 def test_without_a_schema_or_one_that_is_not_enforced_contexts_are_those_of_every_app() -> None:

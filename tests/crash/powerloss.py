@@ -254,9 +254,11 @@ def _apply(names: dict[int, dict[str, int]], changes: list[Change]) -> None:
 def _any_chooser(random: Random, newest: int) -> Chooser:
     """Return one of the ways in which unsynced writes reach a disk."""
     seed, cut = random.random(), random.randrange(max(0, newest - 8), newest + 1)
-    nothing: Chooser = lambda _number, _sector: False  # noqa: E731
-    everything: Chooser = lambda _number, _sector: True  # noqa: E731
-    some_writes: Chooser = lambda number, _sector: Random(f"{seed}/{number}").random() < 0.5  # noqa: E731
-    some_sectors: Chooser = lambda number, sector: Random(f"{seed}/{number}/{sector}").random() < 0.5  # noqa: E731
-    the_first: Chooser = lambda number, _sector: number <= cut  # noqa: E731
-    return random.choice([nothing, everything, some_writes, some_sectors, the_first])
+    choosers: dict[str, Chooser] = {
+        "nothing": lambda _number, _sector: False,
+        "everything": lambda _number, _sector: True,
+        "some writes": lambda number, _sector: Random(f"{seed}/{number}").random() < 0.5,
+        "some sectors": lambda number, sector: Random(f"{seed}/{number}/{sector}").random() < 0.5,
+        "the first": lambda number, _sector: number <= cut,
+    }
+    return random.choice(list(choosers.values()))

@@ -22,8 +22,8 @@ def post(server: ServerProcess, route: str, **body: Any) -> Any:
 
 
 def increment(server: ServerProcess, name: str) -> float:
-    result = post(server, "mutation", path="counters:increment", args={"name": name})
-    return result["value"]  # type: ignore[no-any-return]
+    value: float = post(server, "mutation", path="counters:increment", args={"name": name})["value"]
+    return value
 
 
 def count_at(server: ServerProcess, name: str, ts: str) -> httpx.Response:

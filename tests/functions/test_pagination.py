@@ -8,7 +8,7 @@ import pytest
 
 from rtdb.config import Limits
 from rtdb.link.frames import ExecutionError, Outcome
-from rtdb.values.json_codec import decode
+from rtdb.values.json_codec import decode_document
 from tests.functions.app_bench import AppBench
 from tests.functions.conftest import MakeBench
 
@@ -102,8 +102,7 @@ class Book:
     def read(self, count: int, cursor: str | None = None, **options: Any) -> dict[str, Any]:
         outcome = self.execute(count, cursor, **options)
         assert outcome.result is not None, outcome.error
-        page: Any = decode(outcome.result)
-        return page  # type: ignore[no-any-return]
+        return decode_document(outcome.result)
 
     def error(self, count: Any, cursor: Any = None, **options: Any) -> ExecutionError:
         outcome = self.execute(count, cursor, **options)

@@ -122,7 +122,8 @@ def test_a_range_value_is_detached_from_the_object_it_came_from() -> None:
 def test_order_is_said_once_and_in_one_of_two_words() -> None:
     table = table_of(1)
     assert message_of(lambda: table.order("asc").order("asc")) == "Queries may only specify order at most once"
-    assert "descending" in message_of(lambda: table.order("descending"))  # type: ignore[arg-type]
+    other_word: Any = "descending"
+    assert "descending" in message_of(lambda: table.order(other_word))
 
 
 def test_an_index_range_builder_is_used_in_a_chain() -> None:
@@ -137,8 +138,11 @@ def test_an_index_range_builder_is_used_in_a_chain() -> None:
 
 
 def test_a_range_function_that_returns_something_else_is_an_error() -> None:
+    def nothing(q: Any) -> Any:
+        return None
+
     with pytest.raises(TypeError, match="must return what its builder returned"):
-        table_of(1).with_index("i", lambda q: None)  # type: ignore[arg-type, return-value]
+        table_of(1).with_index("i", nothing)
 
 
 def test_every_filter_operator_becomes_its_node() -> None:
@@ -161,8 +165,8 @@ def test_a_literal_is_detached_from_the_value_it_came_from() -> None:
 def test_python_operators_on_expressions_are_errors_instead_of_surprises() -> None:
     q: FilterBuilder[str] = FilterBuilder()
     with pytest.raises(TypeError, match=r"Use `q\.eq\(…\)`"):
-        q.field("a") == 1  # noqa: B015
+        q.field("a") == 1  # noqa: B015  # it raises
     with pytest.raises(TypeError, match="has no truth value"):
         bool(q.eq(1, 1))
     with pytest.raises(TypeError, match="takes a field path"):
-        q.field(1)  # type: ignore[arg-type]
+        q.field(1)  # type: ignore[arg-type]  # what is tested

@@ -39,7 +39,7 @@ def index_write(position: int, name: str, state: str, internal: bytes) -> tuple[
         "fields": ["a", "b.c"],
         "state": state,
     }
-    return (INDEXES_TABLE, internal, encode(entry))  # type: ignore[arg-type]
+    return (INDEXES_TABLE, internal, encode(entry))  # type: ignore[arg-type]  # values all the same
 
 
 I2 = index_write(2, "by_a", "ready", b"3" * 16)

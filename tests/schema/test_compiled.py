@@ -247,7 +247,7 @@ def test_tuples_are_arrays() -> None:
 
 def test_what_is_no_value_is_refused_with_its_place() -> None:
     with pytest.raises(DeveloperError, match=r"set is not a supported Convex type \(present at path .a\)"):
-        compile_validator(v.object({"a": v.string()}), NUMBERS.get, NAMES.get)({"a": set()})  # type: ignore[dict-item]
+        compile_validator(v.object({"a": v.string()}), NUMBERS.get, NAMES.get)({"a": set()})  # type: ignore[dict-item]  # what is tested
 
 
 # --- documents --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from rtdb.testing.strategies import validators
 from rtdb.values.value import Int64
 from tests.schema.test_compiled import accepts, matching
 
+Fields = dict[str, Validator]
+
 USERS = define_table({"name": v.string()}).index("by_name", ["name"])
 
 
@@ -56,7 +58,7 @@ def test_an_index_with_other_fields_is_dropped_and_created() -> None:
         ({"a": v.string()}, {"a": v.number()}, True),
     ],
 )
-def test_documents_are_checked_again_when_more_is_asked_of_them(old: dict, new: dict, checked: bool) -> None:  # type: ignore[type-arg]
+def test_documents_are_checked_again_when_more_is_asked_of_them(old: Fields, new: Fields, checked: bool) -> None:
     change = compare_schemas(define_schema({"t": define_table(old)}), define_schema({"t": define_table(new)}))
     assert change.tables_to_check == (("t",) if checked else ())
 

@@ -92,7 +92,7 @@ def test_literals_are_equal_when_their_values_are() -> None:
             "UnsupportedFloatLiteral",
             "Infinite or NaN values are not supported in literal validators.",
         ),
-        (lambda: v.literal(None), "InvalidValidator", "Value None is not a valid literal"),  # type: ignore[arg-type]
+        (lambda: v.literal(None), "InvalidValidator", "Value None is not a valid literal"),  # type: ignore[arg-type]  # what is tested
         (
             lambda: v.record(v.number(), v.any()),
             "InvalidRecordType",
@@ -105,24 +105,24 @@ def test_literals_are_equal_when_their_values_are() -> None:
             "Records cannot have string literal keys",
         ),
         (
-            lambda: v.record(v.string(), v.optional(v.any())),  # type: ignore[arg-type]
+            lambda: v.record(v.string(), v.optional(v.any())),  # type: ignore[arg-type]  # what is tested
             "InvalidRecordType",
             "Records cannot have optional values",
         ),
         (
-            lambda: v.array(v.optional(v.string())),  # type: ignore[arg-type]
+            lambda: v.array(v.optional(v.string())),  # type: ignore[arg-type]  # what is tested
             "InvalidValidator",
             "v.optional(v.string()) is only allowed for the fields of an object.",
         ),
-        (lambda: v.array(str), "InvalidValidator", "Expected a validator such as v.string(), got <class 'str'>."),  # type: ignore[arg-type]
-        (lambda: v.id(v.string()), "InvalidValidator", "v.id() expects the name of a table"),  # type: ignore[arg-type]
+        (lambda: v.array(str), "InvalidValidator", "Expected a validator such as v.string(), got <class 'str'>."),  # type: ignore[arg-type]  # what is tested
+        (lambda: v.id(v.string()), "InvalidValidator", "v.id() expects the name of a table"),  # type: ignore[arg-type]  # what is tested
         (
             lambda: v.object({"a-b": v.any()}),
             "InvalidValidator",
             "Identifier a-b has invalid character '-': "
             "Identifiers can only contain alphanumeric characters or underscores",
         ),
-        (lambda: v.object({1: v.any()}), "InvalidValidator", "Field name 1 is not a string"),  # type: ignore[dict-item]
+        (lambda: v.object({1: v.any()}), "InvalidValidator", "Field name 1 is not a string"),  # type: ignore[dict-item]  # what is tested
         (
             lambda: validator_from_json({"type": "date"}),
             "InvalidValidator",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -110,7 +111,7 @@ def use_ledger(world: World, *, clients: int, mutation_every: float) -> None:
         client = world.add_client()
         for path, args in world.chance.sample(QUERIES, 4):
             client.subscribe(path, encoded(args))
-        world.every(mutation_every, lambda client=client: _mutate(client, world.chance))  # type: ignore[misc]
+        world.every(mutation_every, partial(_mutate, client, world.chance))
 
 
 def _mutate(client: SimulatedClient, chance: Chance) -> None:

@@ -8,6 +8,7 @@ was when it said so.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -38,7 +39,7 @@ def errands_for(seconds: float, *, clients: int = 4) -> Callable[[World], Any]:
             client = world.add_client()
             client.subscribe("errands:total", encoded({}))
             client.subscribe("errands:steps", encoded({"errand": f"{number}-0"}))
-            world.every(0.05, lambda client=client: begin_errand(world, client))  # type: ignore[misc]
+            world.every(0.05, partial(begin_errand, world, client))
         await trio.sleep(seconds)
         await world.settle()
         check_errands(world)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from rtdb.storage.local_log import LocalLog
 from rtdb.storage.meta import START
 from rtdb.storage.system_tables import CRON_NEXT_RUN_TABLE, FIRST_USER_TABLE
 from rtdb.testing.simulation import Behaviour, Scenario, SimulatedClient, World, simulate
-from rtdb.values.json_codec import decode_canonical
+from rtdb.values.json_codec import decode_document
 from tests.scheduler.job_check import KINDS, wrong_jobs
 from tests.simulation.ledger_model import encoded
 from tests.simulation.seeds import APPS, with_seeds
@@ -70,7 +71,7 @@ def jobs_for(seconds: float, *, clients: int = 3, kinds: Sequence[str] = KINDS) 
         for number in range(clients):
             client = world.add_client()
             client.subscribe("jobs:planned", encoded({"batch": f"client {number}"}))
-            world.every(0.05, lambda client=client: plan(world, client, kinds))  # type: ignore[misc]
+            world.every(0.05, partial(plan, world, client, kinds))
         await trio.sleep(seconds)
         # The clock may have been set back: let what is due at the latest be due.
         world.clock.step(10 * HOUR_SECONDS)
@@ -125,7 +126,7 @@ def check_crons(world: World) -> None:
             if write.table != CRON_NEXT_RUN_TABLE:
                 continue
             assert write.value is not None
-            entry: Any = decode_canonical(write.value)
+            entry = decode_document(write.value)
             before = last.get(write.id)
             last[write.id] = entry
             if before is None or entry["previous"] == before["previous"]:
@@ -147,7 +148,7 @@ def check_crons(world: World) -> None:
 def ticked(write: WriteRecord) -> Any:
     """Which cron job the document says that has been written."""
     assert write.value is not None
-    return decode_canonical(write.value)["cron"]  # type: ignore[call-overload,index]  # a document
+    return decode_document(write.value)["cron"]
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------
@@ -188,7 +189,7 @@ def first_due(world: World) -> float:
     for transaction in transactions(world):
         for write in transaction.writes:
             if write.table == CRON_NEXT_RUN_TABLE and write.value is not None:
-                latest[write.id] = decode_canonical(write.value)["due"]  # type: ignore[assignment,call-overload,index]
+                latest[write.id] = decode_document(write.value)["due"]
     return min(latest.values())
 
 
@@ -201,7 +202,7 @@ async def years(world: World) -> None:
         runs = len(value(world, "calendar:runs"))
         await trio.sleep(0.2)
         assert len(value(world, "calendar:runs")) == runs
-        await world.until(lambda runs=runs: len(value(world, "calendar:runs")) > runs)  # type: ignore[misc]
+        await world.until(lambda runs=runs: len(value(world, "calendar:runs")) > runs)  # type: ignore[misc]  # bound now
         if world.chance.happens(0.1):
             await world.restart_server()
     end = moment(world.clock.now_ns() / 1e6)

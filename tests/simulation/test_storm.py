@@ -7,6 +7,7 @@ its timestamp as it arrives (`client.py`), which is what "all results of one tra
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -78,7 +79,7 @@ async def storm(world: World) -> None:
         writers[0].mutate("bank:transfer", encoded({"source": owner, "target": "ann", "amount": 0}))
     await world.wait_until_quiet()
     for writer in writers:
-        world.every(0.01, lambda writer=writer: write(world, writer))  # type: ignore[misc]
+        world.every(0.01, partial(write, world, writer))
     before = world.history.seq
     seen = [screen.client.transitions for screen in screens]
     for _ in range(int(STORM_SECONDS / 0.01)):

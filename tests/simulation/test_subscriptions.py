@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,8 +55,8 @@ async def everybody_watches_and_writes(world: World, app: RandomApp) -> None:
         client = world.add_client()
         for _ in range(3):
             client.subscribe(*app.question())
-        world.every(0.1, lambda client=client: write(app, client))  # type: ignore[misc]
-        world.every(0.3, lambda client=client: change_subscriptions(world, app, client))  # type: ignore[misc]
+        world.every(0.1, partial(write, app, client))
+        world.every(0.3, partial(change_subscriptions, world, app, client))
     await trio.sleep(1.5)
     await world.settle()
 

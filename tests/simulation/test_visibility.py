@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 
@@ -60,7 +62,7 @@ async def kill_when_acknowledged(world: World) -> None:
     client = world.add_client()
     for _ in range(5):
         number = client.mutate(*INCREMENT)
-        await world.until(lambda number=number: client.is_finished(number))  # type: ignore[misc]
+        await world.until(partial(client.is_finished, number))
         await world.restart_server()
     await world.settle()
     check_requests(world)

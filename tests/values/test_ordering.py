@@ -77,12 +77,12 @@ def order_by_the_rules(a: AnyValue, b: AnyValue) -> int:
         flat_b = [part for name in sorted(b) for part in (name, b[name])]
         return order_of_sequences(flat_a, flat_b)
     if isinstance(a, float):
-        a, b = total_order(a), total_order(b)  # type: ignore[arg-type]
+        a, b = total_order(a), total_order(b)  # type: ignore[arg-type]  # of the same kind
     elif isinstance(a, str):
-        a, b = a.encode(), b.encode()  # type: ignore[union-attr]
+        a, b = a.encode(), b.encode()  # type: ignore[union-attr]  # of the same kind
     if a is None or isinstance(a, Undefined):
         return 0
-    return (a > b) - (a < b)  # type: ignore[operator]
+    return (a > b) - (a < b)  # type: ignore[operator]  # of the same kind
 
 
 def order_of_sequences(a: list[Value], b: list[Value]) -> int:
@@ -120,7 +120,7 @@ def test_sorting_by_key_is_sorting_by_value(items: list[Value]) -> None:
 @given(st.lists(any_values, max_size=3), st.lists(any_values, max_size=3))
 def test_concatenated_keys_compare_like_tuples(a: list[AnyValue], b: list[AnyValue]) -> None:
     key_a, key_b = b"".join(map(encode_key, a)), b"".join(map(encode_key, b))
-    expected = order_of_sequences(a, b)  # type: ignore[arg-type]
+    expected = order_of_sequences(a, b)  # type: ignore[arg-type]  # UNDEFINED has an order too
     assert (key_a > key_b) - (key_a < key_b) == expected
 
 
@@ -154,10 +154,10 @@ def test_bytes_that_are_no_key_are_refused(data: bytes) -> None:
 
 
 def test_values_of_other_python_types_have_the_key_of_what_they_become() -> None:
-    assert encode_key((1, "a")) == encode_key([1.0, "a"])  # type: ignore[arg-type]
-    assert encode_key(bytearray(b"a")) == encode_key(b"a")  # type: ignore[arg-type]
+    assert encode_key((1, "a")) == encode_key([1.0, "a"])  # type: ignore[arg-type]  # coerced
+    assert encode_key(bytearray(b"a")) == encode_key(b"a")  # type: ignore[arg-type]  # coerced
     with pytest.raises(DeveloperError, match="object is not a supported Convex type"):
-        encode_key(object())  # type: ignore[arg-type]
+        encode_key(object())  # type: ignore[arg-type]  # what is tested
 
 
 def test_a_string_without_utf8_has_no_key() -> None:

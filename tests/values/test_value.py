@@ -270,7 +270,7 @@ def test_values_of_other_python_types_become_exact(given_value: object, expected
     exact = coerce(given_value)
     assert exact == expected
     assert type(exact) is type(expected)
-    assert encode(given_value) == encode(expected)  # type: ignore[arg-type]
+    assert encode(given_value) == encode(expected)  # type: ignore[arg-type]  # they are values
     assert size(exact) == size(given_value)
 
 

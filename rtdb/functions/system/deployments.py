@@ -44,7 +44,7 @@ from rtdb.schema.schema_change import compare_schemas
 from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, INDEXES_TABLE, TABLES_TABLE, index_document_id
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.document_id import decode_id, encode_id
-from rtdb.values.json_codec import decode_canonical
+from rtdb.values.json_codec import decode_document
 
 __all__ = [
     "CHECKED_AT_ONCE",
@@ -214,7 +214,7 @@ def _active_deployment(transaction: Transaction) -> Arguments | None:
         return None
     stored = transaction.get_stored(DEPLOYMENTS_TABLE, decode_id(identifier).internal)
     assert stored is not None, "the active deployment has a document"
-    return decode_canonical(stored.data)  # type: ignore[return-value]  # a document is an object
+    return decode_document(stored.data)
 
 
 _convert = partial(convert_arguments, code="InvalidPush", what="This step of a deploy")

@@ -45,7 +45,7 @@ def serial_histories(draw: st.DrawFn, steps_min: int = 0) -> History:
             Transaction(
                 name=f"{kind} {number}",
                 operations=operations,
-                status={"screen": "committed", "lost": "unknown"}.get(kind, kind),  # type: ignore[arg-type]
+                status={"screen": "committed", "lost": "unknown"}.get(kind, kind),  # type: ignore[arg-type]  # one of the statuses
                 begin=None if kind == "screen" else begin,
                 end=None if kind in ("unknown", "lost") else end,
                 session=session,

@@ -26,7 +26,7 @@ async def wait_and_record(ctx, name, seconds):
 
 @action
 async def sleep_blocking(ctx):
-    time.sleep(60)  # noqa: ASYNC251
+    time.sleep(60)  # noqa: ASYNC251  # that is what is evil about it
 
 
 def nap():
