@@ -10,12 +10,22 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.filter_builder import FilterBuilder
 from rtdb.functions.index_range_builder import RangeExpression
 from rtdb.functions.pagination_validators import PaginationResult
 from rtdb.functions.query_builder import Query, TableQuery
 
-__all__ = ["FilterBuilder", "IndexFields", "IndexRange", "PaginationResult", "Query", "TableQuery", "UpperBound"]
+__all__ = [
+    "FilterBuilder",
+    "FunctionDefinition",
+    "IndexFields",
+    "IndexRange",
+    "PaginationResult",
+    "Query",
+    "TableQuery",
+    "UpperBound",
+]
 
 _Field_contra = TypeVar("_Field_contra", bound=str, contravariant=True)
 _Type_contra = TypeVar("_Type_contra", contravariant=True)

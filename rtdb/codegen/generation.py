@@ -14,10 +14,10 @@ import msgspec
 
 from rtdb.codegen.app_process import AppProblem, describe_app
 from rtdb.codegen.generated_files import outdated_files, write_files
-from rtdb.codegen.python_stubs import python_files
+from rtdb.codegen.python_stubs import python_files, python_modules
 from rtdb.codegen.typescript import typescript_files
 from rtdb.functions.description import Description
-from rtdb.schema.schema import schema_from_json
+from rtdb.schema.schema import Schema, schema_from_json
 
 __all__ = ["Generation", "check", "generate"]
 
@@ -35,8 +35,7 @@ def generate(functions: Path) -> Generation:
     try:
         description = describe_app(functions)
     except AppProblem:
-        schema = describe_app(functions, "schema")
-        written = write_files(functions, _python_files(schema))
+        written = write_files(functions, python_modules(_schema_of(describe_app(functions, "schema"))))
         if not written:
             raise
         description = describe_app(functions)
@@ -49,17 +48,17 @@ def check(functions: Path) -> Generation:
     try:
         description = describe_app(functions)
     except AppProblem:
-        schema = describe_app(functions, "schema")
-        outdated = outdated_files(functions, _python_files(schema))
+        schema = _schema_of(describe_app(functions, "schema"))
+        outdated = outdated_files(functions, python_modules(schema))
         if not outdated:
             raise
-        return Generation(outdated, schema.schema is not None)
+        return Generation(outdated, schema is not None)
     return Generation(outdated_files(functions, _all_files(description)), description.schema is not None)
 
 
-def _python_files(description: Description) -> dict[str, str]:
-    return python_files(None if description.schema is None else schema_from_json(description.schema))
+def _schema_of(description: Description) -> Schema | None:
+    return None if description.schema is None else schema_from_json(description.schema)
 
 
 def _all_files(description: Description) -> dict[str, str]:
-    return typescript_files(description) | _python_files(description)
+    return typescript_files(description) | python_files(_schema_of(description), description.functions)

@@ -11,32 +11,48 @@ the app runs, where they are the contexts of every app. ``data_model.py`` is one
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from rtdb.codegen.field_paths import ANY_NAME, field_paths, validators_at
-from rtdb.codegen.python_types import InlineTypeWriter, TypeWriter, Undefinable, table_prefixes, typed_dict
+from rtdb.codegen.python_calls import CallSignature, call_signatures
+from rtdb.codegen.python_types import (
+    InlineTypeWriter,
+    TypeWriter,
+    Undefinable,
+    or_undefined,
+    table_prefixes,
+    typed_dict,
+)
+from rtdb.functions.description import FunctionDescription
+from rtdb.link.frames import FunctionKind
 from rtdb.schema.schema import Schema
 from rtdb.schema.table import Table
 from rtdb.schema.validators import ObjectValidator, UnionValidator, Validator
 
-__all__ = ["python_files"]
+__all__ = ["python_files", "python_modules"]
 
 _TYPES_PER_TABLE: Final = ("Id", "Doc", "Fields", "Patch")
 
 
-def python_files(schema: Schema | None) -> dict[str, str]:
+def python_files(schema: Schema | None, functions: Sequence[FunctionDescription] = ()) -> dict[str, str]:
     """Return the content of each file by its name."""
+    stub = _SERVER
     # What a schema that is not enforced does not name may be there all the same: nothing can be said of a table.
-    tables = _tables(schema) if schema is not None else []
-    is_typed = bool(tables) and schema is not None and schema.schema_validation
+    if schema is not None and schema.tables and schema.schema_validation:
+        stub = _stub(_tables(schema), *call_signatures(functions, schema, table_prefixes(schema.tables)))
+    return python_modules(schema) | {"server.pyi": _header("Contexts of the app's functions.") + stub}
+
+
+def python_modules(schema: Schema | None) -> dict[str, str]:
+    """Return those of the files that functions import when they run; the schema alone decides about them."""
+    tables = [] if schema is None else _tables(schema)
     return {
         "__init__.py": _header("What `rtdb codegen` knows of the app."),
         "data_model.py": _header("The app's tables, documents and ids.") + _data_model(tables),
         "server.py": _header("Contexts of the app's functions.") + _SERVER,
-        "server.pyi": _header("Contexts of the app's functions.") + (_stub(tables) if is_typed else _SERVER),
     }
 
 
@@ -100,16 +116,12 @@ def _table_types(name: str, prefix: str, table: Table, writer: TypeWriter) -> _T
 
 def _kinds_of(table: str, prefix: str, suffix: str, fields: list[tuple[str, str, Undefinable]]) -> dict[str, list[str]]:
     system = [("_id", f"{prefix}Id", False), ("_creationTime", "float", False)]
-    given = [(name, _or_undefined(type_) if absent else type_, absent) for name, type_, absent in fields]
+    given = [(name, or_undefined(type_) if absent else type_, absent) for name, type_, absent in fields]
     return {
         "Doc": typed_dict(f"{prefix}Doc{suffix}", f"A document of `{table}`.", [*system, *fields]),
         "Fields": typed_dict(f"{prefix}Fields{suffix}", f"What a document of `{table}` is made from.", given),
         "Patch": typed_dict(f"{prefix}Patch{suffix}", f"What changes in a document of `{table}`.", given, total=False),
     }
-
-
-def _or_undefined(type_: str) -> str:
-    return type_ if type_ == "Any" else f"{type_} | Undefined"
 
 
 def _is_object(validator: Validator) -> bool:
@@ -143,40 +155,29 @@ def _data_model(tables: list[_TableTypes]) -> str:
 # --- contexts ---------------------------------------------------------------------------------------------------------
 
 _SERVER: Final = """\
-from rtdb import DatabaseReader, DatabaseWriter, MutationContext, QueryContext
+from rtdb import ActionContext, DatabaseReader, DatabaseWriter, MutationContext, QueryContext
 
-__all__ = ["DatabaseReader", "DatabaseWriter", "MutationContext", "QueryContext"]
+__all__ = ["ActionContext", "DatabaseReader", "DatabaseWriter", "MutationContext", "QueryContext"]
 """
 
 _STUB_HEAD: Final = """\
 # What these classes take is narrower than what those of `rtdb` take: that is what they are for.
 # mypy: disable-error-code="override"
 # pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias, overload
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Literal, Never, NotRequired, TypeAlias, TypedDict, overload
 
 import rtdb
-from rtdb import Int64, Undefined
-from rtdb.typing import IndexFields, IndexRange, Query, TableQuery
+from rtdb import Int64, TransactionLimits, Undefined
+from rtdb.typing import FunctionDefinition, IndexFields, IndexRange, Query, TableQuery
 
 from .data_model import *
 
-__all__ = ["DatabaseReader", "DatabaseWriter", "MutationContext", "QueryContext"]
-"""
-
-_STUB_TAIL: Final = """\
-
-
-class QueryContext(rtdb.QueryContext):
-    db: DatabaseReader
-
-
-class MutationContext(QueryContext, rtdb.MutationContext):
-    db: DatabaseWriter
+__all__ = ["ActionContext", "DatabaseReader", "DatabaseWriter", "MutationContext", "QueryContext"]
 """
 
 
-def _stub(tables: list[_TableTypes]) -> str:
+def _stub(tables: list[_TableTypes], calls: list[CallSignature], definitions: list[list[str]]) -> str:
     types = InlineTypeWriter({table.name: table.id for table in tables})
     lines = [_STUB_HEAD.rstrip()]
     for table in tables:
@@ -195,7 +196,30 @@ def _stub(tables: list[_TableTypes]) -> str:
     lines += _by_id(tables, "patch", ", value: {prefix}Patch", "None")
     lines += _by_id(tables, "replace", ", value: {prefix}Fields | {prefix}Doc", "None")
     lines += _by_id(tables, "delete", "", "None")
-    return "\n".join(lines) + "\n" + _STUB_TAIL
+    for definition in definitions:
+        lines += ["", "", *definition]
+    lines += ["", "", "class QueryContext(rtdb.QueryContext):", "    db: DatabaseReader"]
+    lines += _call_methods("query", calls, f", *, {_LIMITED}, use_stale_snapshot: bool = False", "{}")
+    lines += ["", "", "class MutationContext(QueryContext, rtdb.MutationContext):", "    db: DatabaseWriter"]
+    lines += _call_methods("mutation", calls, f", *, {_LIMITED}", "{}")
+    lines += ["", "", "class ActionContext(rtdb.ActionContext):"]
+    for kind in ("query", "mutation", "action"):
+        lines += _call_methods(kind, calls, "", "Coroutine[Any, Any, {}]")
+    return "\n".join(lines) + "\n"
+
+
+_LIMITED: Final = "transaction_limits: TransactionLimits | None = None"
+
+
+def _call_methods(kind: FunctionKind, calls: list[CallSignature], options: str, result: str) -> list[str]:
+    """Return the method that calls functions of a kind, by the path of each or given themselves."""
+    signatures = [
+        (f"self, function: Literal[{call.path!r}], {call.arguments}{options}", result.format(call.result))
+        for call in calls
+        if call.kind == kind
+    ]
+    itself = f"self, function: FunctionDefinition, arguments: dict[str, Any] | None = None{options}"
+    return _methods(f"run_{kind}", [*signatures, (itself, result.format("Any"))])
 
 
 def _query_class(table: _TableTypes, types: InlineTypeWriter) -> list[str]:
@@ -243,7 +267,7 @@ def _field_type(table: _TableTypes, field: str, types: InlineTypeWriter) -> str:
             return "float"
     validators, absent = validators_at(table.table.document, field)
     type_ = types.type_of(UnionValidator(tuple(validators)), "")
-    return _or_undefined(type_) if absent else type_
+    return or_undefined(type_) if absent else type_
 
 
 def _by_id(tables: list[_TableTypes], method: str, more: str, returns: str) -> list[str]:

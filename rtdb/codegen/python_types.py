@@ -32,7 +32,15 @@ from rtdb.schema.validators import (
 )
 from rtdb.values.value import Int64
 
-__all__ = ["InlineTypeWriter", "TypeWriter", "Undefinable", "camel_case", "table_prefixes", "typed_dict"]
+__all__ = [
+    "InlineTypeWriter",
+    "TypeWriter",
+    "Undefinable",
+    "camel_case",
+    "or_undefined",
+    "table_prefixes",
+    "typed_dict",
+]
 
 _SCALARS: Final[dict[str, str]] = {
     "any": "Any",
@@ -60,6 +68,11 @@ def table_prefixes(tables: Iterable[str]) -> dict[str, str]:
     prefixes = {name: camel_case(name) for name in names}
     shared = [name for name in names if list(prefixes.values()).count(prefixes[name]) > 1]
     return prefixes | {name: name for name in shared}
+
+
+def or_undefined(type_: str) -> str:
+    """Return the type of an optional field as it is written, where UNDEFINED says that it is absent."""
+    return type_ if type_ == "Any" else f"{type_} | Undefined"
 
 
 def typed_dict(
@@ -129,7 +142,7 @@ class TypeWriter:
 
     def _object(self, fields: Mapping[str, FieldValidator], name: str) -> str:
         entries = self.fields_of(fields, name)
-        free = self._free(name)
+        free = self.free(name)
         self.define(free, typed_dict(free, f"The object `{name}`.", entries))
         return free
 
@@ -147,11 +160,11 @@ class TypeWriter:
         return " | ".join(dict.fromkeys(types)) or "Never"
 
     def _literals(self, literal: str, name: str) -> str:
-        free = self._free(name)
+        free = self.free(name)
         self.define(free, [f"{free}: TypeAlias = {literal}"])
         return free
 
-    def _free(self, name: str) -> str:
+    def free(self, name: str) -> str:
         """Return the name, with a number behind it if it is taken, and take it."""
         candidates = (name if number == 1 else f"{name}{number}" for number in itertools.count(1))
         free = next(candidate for candidate in candidates if candidate not in self._taken)

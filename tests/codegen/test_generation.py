@@ -74,7 +74,7 @@ def test_functions_that_need_what_is_not_generated_yet_do_not_prevent_it(tmp_pat
     functions = write(tmp_path / "functions", schema=SCHEMA, users=TYPED)
     with pytest.raises(AppLoadError, match="Has it been run since the schema changed"):
         load_app(functions, Limits())
-    assert [path.name for path in check(functions).files] == ["__init__.py", "data_model.py", "server.py", "server.pyi"]
+    assert [path.name for path in check(functions).files] == ["__init__.py", "data_model.py", "server.py"]
     assert not (functions / GENERATED).exists()
     generate(functions)
     assert load_app(functions, Limits()).description.functions[0].path == "users:all"

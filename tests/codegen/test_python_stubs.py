@@ -20,10 +20,10 @@ HEAD = """
 from typing import Any, Literal, Never, assert_type
 
 import rtdb
-from rtdb import UNDEFINED, mutation, query, v
+from rtdb import UNDEFINED, action, mutation, query, v
 
 from ._generated.data_model import *
-from ._generated.server import MutationContext, QueryContext
+from ._generated.server import ActionContext, MutationContext, QueryContext
 
 """
 RIGHT = """
@@ -65,15 +65,51 @@ if found is not None:
     ctx.db.replace(id, {**found, "read": True})
 ctx.db.delete(id)
 ctx.log(ctx.random.random(), ctx.auth.get_user_identity())
+assert_type(ctx.run_query("notifications:list", {"userId": userId}), list[NotificationsDoc])
+stats = ctx.run_query("metrics:dashboardStats", {"organizationId": "acme"}, use_stale_snapshot=True)
+assert_type(stats["recentActivity"][0]["entityId"], str)
+assert_type(ctx.run_mutation("approvals:decide", {"approvalId": ApprovalsId("x"), "approved": True}), None)
+news: ActivityFields = {**NEWS, "metadata": UNDEFINED}
+ctx.run_mutation("presence:cleanup", transaction_limits={"documentsRead": 10})
+assert_type(ctx.run_query(by_itself, {"anything": 5}), Any)
 """
+MODULE = """
+NEWS: ActivityFields = {
+    "organizationId": "acme",
+    "userId": "ada",
+    "action": "a",
+    "entityType": "b",
+    "entityId": "c",
+    "createdAt": 5,
+}
+
+
+@query
+def by_itself(ctx: QueryContext) -> None: ...
+
+
+@action
+async def act(ctx: ActionContext, userId: str) -> None:
+    assert_type(await ctx.run_query("notifications:list", {"userId": userId}), list[NotificationsDoc])
+    assert_type(await ctx.run_mutation("presence:cleanup"), None)
+
+
+"""
+WRONG_CALLS = [
+    'ctx.run_query("notifications:lst", {"userId": userId})',
+    'ctx.run_query("notifications:list")',
+    'ctx.run_query("notifications:list", {"user": userId})',
+    'ctx.run_query("notifications:list", {"userId": 7})',
+    'ctx.run_query("notifications:list", {"userId": userId})[0]["titel"]',
+    'ctx.run_query("presence:cleanup")',
+    'ctx.run_mutation("approvals:decide", {"approvalId": id, "approved": True})',
+    'ctx.run_mutation("presence:cleanup", transaction_limits={"documents": 10})',
+]
 
 
 def function(body: str) -> str:
-    return (
-        HEAD
-        + "@mutation\ndef f(ctx: MutationContext, userId: str, id: NotificationsId) -> None:\n"
-        + indent(body, "    ")
-    )
+    head = "@mutation\ndef f(ctx: MutationContext, userId: str, id: NotificationsId) -> None:\n"
+    return HEAD + MODULE + head + indent(body, "    ")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +125,18 @@ def test_an_app_without_mistakes_passes_strictly(project: Path) -> None:
     """The MemberPulse example, and beside it a module that does everything once."""
     (project / "functions" / "all.py").write_text(function(RIGHT), encoding="utf-8")
     assert errors_of_mypy(project) == []
+
+
+@pytest.mark.slow
+def test_a_wrong_call_of_another_function_is_found(project: Path, tmp_path: Path) -> None:
+    """Each line is one, and each has an error."""
+    shutil.copytree(project / "functions", tmp_path / "functions")
+    source = function("\n".join(WRONG_CALLS))
+    (tmp_path / "functions" / "all.py").write_text(source, encoding="utf-8")
+    errors = errors_of_mypy(tmp_path)
+    found = {int(error.split(":")[1]) for error in errors if error.startswith("functions/all.py:")}
+    lines = source.splitlines()
+    assert {lines[line - 1].strip() for line in found} == set(WRONG_CALLS), errors
 
 
 @pytest.mark.slow
