@@ -211,6 +211,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     keep_alive_seconds_max: float = 60.0
     """How long an HTTP connection may wait for its next request."""
     request_seconds_max: float = 300.0
+
+    # HTTP actions (http-api §7.4).
+    http_action_request_bytes_max: int = 20 * MIB
+    http_action_response_bytes_max: int = 20 * MIB
+    http_action_window_bytes: int = 256 * KIB
+    """Of one body, each way, between the client's connection and the action: so much is under way at most."""
     drain_seconds_max: float = 10.0
 
     # Links between processes. A frame carries at most one block or one result.
@@ -223,6 +229,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 3210
+    site_port: int | None = None
+    """Where HTTP actions are at the root. None: the port after ``port``, any free one if that is 0. 0: nowhere."""
     functions: Path | None = None
     instance_name: str = "rtdb"
     admin_key_file: Path | None = None

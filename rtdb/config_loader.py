@@ -105,6 +105,11 @@ def load_config(options: Options, environment: Mapping[str, str]) -> Config:
     loaded = Limits(**limit_values)
     if loaded.runners_min > loaded.runners_max:
         problems.append(f"runners_min: {loaded.runners_min} is more than runners_max, which is {loaded.runners_max}")
+    port, site_port = values.get("port", Config.port), values.get("site_port")
+    if port == site_port != 0:
+        problems.append(f"site_port: {site_port} is the main port already; give another, or 0 for none")
+    if port == 65535 and site_port is None:
+        problems.append("site_port: there is no port after 65535; give one, or 0 for none")
     if problems:
         raise ConfigurationError("\n".join(problems))
     return Config(**values, limits=loaded)
@@ -208,6 +213,9 @@ _ADVICE: dict[str, Callable[[Any], str | None]] = {
     "functions": _advice(Path.is_dir, "give the directory that holds the app's modules (schema.py and the others)"),
     "host": _advice(bool, "give an address to listen on, such as 127.0.0.1 or 0.0.0.0"),
     "port": _advice(lambda port: 0 <= port <= 65535, "give a port from 0 to 65535; 0 takes any free one"),
+    "site_port": _advice(
+        lambda port: 0 <= port <= 65535, "give a port from 1 to 65535, or 0 to have HTTP actions on the main port only"
+    ),
     "instance_name": _advice(
         lambda name: INSTANCE_NAME.fullmatch(name) is not None,
         "give a letter followed by at most 63 letters, digits or hyphens",

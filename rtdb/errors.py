@@ -22,6 +22,7 @@ __all__ = [
     "BadRequestError",
     "ConfigurationError",
     "ConflictError",
+    "ContentTooLargeError",
     "DataDirectoryError",
     "DeveloperError",
     "ForbiddenError",
@@ -87,6 +88,13 @@ class NotFoundError(RtdbError):
 
     default_code = "NotFound"
     http_status = 404
+
+
+class ContentTooLargeError(RtdbError):
+    """The body of a request is larger than is taken."""
+
+    default_code = "ContentTooLarge"
+    http_status = 413
 
 
 class RateLimitedError(RtdbError):

@@ -6,7 +6,7 @@ Who may end, and what happens then:
 a runner      the pool finds another place for its calls and starts a new one (`functions/runner_pool.py`)
 an action     its actions fail, those it had not begun run elsewhere; the pool starts a new one
 runner        (`functions/action_pool.py`)
-a gateway     its clients reconnect to the other gateways; a new one is started on the same listening socket
+a gateway     its clients reconnect to the other gateways; a new one is started on the same listening sockets
 the committer the hub stops with a non-zero exit code, everything with it; ``serve`` starts it again on clean state
 the hub       the kernel kills its children; ``serve`` starts it again
 ============  ========================================================================================================
@@ -71,7 +71,9 @@ class Hub:
 
     def __init__(self, config: Config, listeners: list[socket.socket]) -> None:
         self._config = config
-        self._listeners = listeners
+        self._listeners = listeners[: config.gateways]
+        self._site_listeners = listeners[config.gateways :]
+        """As many again, or none."""
         self._secret = b""
         self._described = trio.Event()
         self._description = b""
@@ -224,10 +226,13 @@ class Hub:
 
     def _start_gateways(self, nursery: trio.Nursery) -> None:
         for number, listener in enumerate(self._listeners):
-            nursery.start_soon(self._keep_gateway, number, listener)
+            nursery.start_soon(self._keep_gateway, number, [listener, *self._site_listeners[number : number + 1]])
 
     def _announce(self) -> None:
         sys.stdout.write(f"rtdb is ready on {listening_origin(*self._listening_at())}\n")
+        for listener in self._site_listeners[:1]:
+            host, port = listener.getsockname()[:2]
+            sys.stdout.write(f"HTTP actions are on {listening_origin(host, port)}\n")
         sys.stdout.flush()
 
     def _listening_at(self) -> tuple[str, int]:
@@ -281,11 +286,11 @@ class Hub:
 
     # --- gateways -----------------------------------------------------------------------------------------------------
 
-    async def _keep_gateway(self, number: int, listener: socket.socket) -> None:
-        """Have a gateway on this socket until the server is drained."""
+    async def _keep_gateway(self, number: int, listeners: list[socket.socket]) -> None:
+        """Have a gateway on these sockets, of the main port and of the site port, until the server is drained."""
         self._gateways_kept += 1
         while not self._application.draining:
-            child = start_child("rtdb.gateway.gateway", [listener.fileno()])
+            child = start_child("rtdb.gateway.gateway", [listener.fileno() for listener in listeners])
             link = SocketLink(child.socket, self._config.limits.frame_bytes_max)
             try:
                 async with trio.open_nursery() as nursery:

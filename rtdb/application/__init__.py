@@ -9,6 +9,7 @@ caller              who is answered: a gateway, or everybody who waits for one m
 queries             a query asked for once
 mutations           a mutation: lane or pool, committer, and again when it was beaten
 actions             an action, which runs once
+http_actions        the same for an HTTP request, whose bodies pass through
 watched_queries     the queries clients subscribe to, executed in rounds
 completions         where *every* execution ends, whichever of the four it was
 positions           the newest block, and the recent ones that queries can be read at

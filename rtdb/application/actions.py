@@ -17,21 +17,25 @@ from rtdb.functions.action_execution import ActionExecution
 from rtdb.functions.action_pool import ActionPool
 from rtdb.link import frames
 
-__all__ = ["Actions"]
+__all__ = ["AcceptedAction", "Actions", "origin_of_parts"]
 
 
-class _ActionExecution(ActionExecution):
-    __slots__ = ("_accepted", "_lines_recorded", "_log", "_positions", "_started")
+class AcceptedAction(ActionExecution):
+    """An action on behalf of a call that was accepted."""
 
-    def __init__(self, accepted: AcceptedCall, positions: Positions, log: FunctionLog, seconds_max: float) -> None:
-        call = accepted.call
-        # What it runs in turn is a part of the same request, and of this call.
-        origin = frames.Origin("Action", call.origin.request, call.call)
-        action_call = frames.ActionCall(
-            call.call, call.path, call.args, call.identity, call.internal, call.scheduled, origin
-        )
-        super().__init__(action_call, seconds_max)
+    __slots__ = ("_accepted", "_kind", "_lines_recorded", "_log", "_positions", "_started")
+
+    def __init__(
+        self,
+        accepted: AcceptedCall,
+        call: frames.ActionCall | frames.HttpActionRequest,
+        positions: Positions,
+        log: FunctionLog,
+        seconds_max: float,
+    ) -> None:
+        super().__init__(call, seconds_max)
         self._accepted = accepted
+        self._kind: frames.ExecutionKind = "action" if isinstance(call, frames.ActionCall) else "http"
         self._positions = positions
         self._log = log
         self._started = trio.current_time()
@@ -39,7 +43,7 @@ class _ActionExecution(ActionExecution):
 
     def progressed(self, log_lines: list[str]) -> None:
         self._lines_recorded += len(log_lines)
-        self._log.record_progress(self._accepted.call, "action", log_lines, trio.current_time() - self._started)
+        self._log.record_progress(self._accepted.call, self._kind, log_lines, trio.current_time() - self._started)
 
     def finished(self, outcome: frames.ActionOutcome) -> None:
         rest = outcome.log_lines[self._lines_recorded :]
@@ -47,7 +51,7 @@ class _ActionExecution(ActionExecution):
             self.progressed(rest)
         ended = unexecuted_outcome(
             self._accepted.call,
-            "action",
+            self._kind,
             result=outcome.result,
             error=outcome.error,
             log_lines=outcome.log_lines,
@@ -57,7 +61,12 @@ class _ActionExecution(ActionExecution):
         self._accepted.finish(ended, self._positions.ts)
 
     def failed(self, error: frames.ExecutionError) -> None:
-        self._accepted.fail("action", error)
+        self._accepted.fail(self._kind, error)
+
+
+def origin_of_parts(call: frames.Call) -> frames.Origin:
+    """Return the origin of what an action runs in turn: a part of the same request, and of this call."""
+    return frames.Origin("Action", call.origin.request, call.call)
 
 
 class Actions:
@@ -70,6 +79,12 @@ class Actions:
         self._log = log
 
     def run(self, accepted: AcceptedCall) -> None:
-        execution = _ActionExecution(accepted, self._positions, self._log, self._limits.action_seconds_max)
+        call = accepted.call
+        origin = origin_of_parts(call)
+        action_call = frames.ActionCall(
+            call.call, call.path, call.args, call.identity, call.internal, call.scheduled, origin
+        )
+        seconds_max = self._limits.action_seconds_max
+        execution = AcceptedAction(accepted, action_call, self._positions, self._log, seconds_max)
         accepted.carrier = execution
         self._pool.submit(execution)

@@ -20,6 +20,7 @@ from rtdb.application.caller import Caller, LinkCaller, OutgoingLink
 from rtdb.application.calls import CallKey, Calls
 from rtdb.application.completions import Completions
 from rtdb.application.function_log import FunctionLog
+from rtdb.application.http_actions import HttpActions
 from rtdb.application.log_polls import LogPolls
 from rtdb.application.mutations import Mutations
 from rtdb.application.positions import Positions
@@ -85,13 +86,15 @@ class Application:
             limits, pool, self._completions, self._gateways, next_call, request_ids, seq=opened.seq, ts=opened.ts
         )
         self._actions = Actions(limits, action_pool, self._positions, self._log)
+        self._http_actions = HttpActions(limits, action_pool, self._positions, self._calls, self._log)
         self._queries = Queries(limits, pool, self._positions, self._watched, self._mutations.go_on, self._actions.run)
         self.scheduler = Scheduler(self, limits, clock, incarnation)
         """To be run once functions can be."""
 
     def use_description(self, description: Description) -> None:
-        """Take note of the app's functions: their kinds decide how a call is run."""
+        """Take note of the app's functions, whose kinds decide how a call is run, and of whether it has routes."""
         self._functions = {function.path: function.kind for function in description.functions}
+        self._http_actions.enabled = description.routes is not None
 
     def kind_of(self, path: str) -> frames.FunctionKind | None:
         """Return the kind of the app's function with this path, None if there is none."""
@@ -123,6 +126,7 @@ class Application:
         if self._gateways.pop(gateway, None) is not None:
             self._watched.remove_gateway(gateway)
             self._log_polls.remove_gateway(gateway)
+            self._http_actions.remove_gateway(gateway)
 
     def gateway_message(self, gateway: int, message: Message) -> None:
         match message:
@@ -139,9 +143,14 @@ class Application:
                 self._log_polls.poll(gateway, self._gateways[gateway], message)
             case log_frames.LogPollCancel():
                 self._log_polls.cancel(gateway, message.poll)
+            case frames.HttpActionRequest():
+                self._http_actions.request(gateway, self._gateways[gateway], message)
+            case frames.BodyChunk() | frames.BodyCredit():
+                self._http_actions.from_gateway(gateway, message)
             case frames.Cancel():
                 # What has begun goes on, whoever waits for it; its answer is dropped there.
                 self._calls.withdraw((gateway, message.call))
+                self._http_actions.from_gateway(gateway, message)
             case _:
                 raise AssertionError(f"a gateway sent {type(message).__name__}")
 

@@ -52,7 +52,7 @@ class AcceptedCall:
         """End it with an outcome, which may be an error of the function; ``ts`` is that of its commit or snapshot."""
         self._calls.completions.complete(Completion(self.call, self.source, outcome, ts, cached), self)
 
-    def fail(self, kind: frames.FunctionKind, error: frames.ExecutionError) -> None:
+    def fail(self, kind: frames.ExecutionKind, error: frames.ExecutionError) -> None:
         """End it without an outcome of the function."""
         self.finish(unexecuted_outcome(self.call, kind, error=error), 0)
 

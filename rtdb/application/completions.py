@@ -74,7 +74,7 @@ class Completions:
 
 def unexecuted_outcome(
     call: frames.Call,
-    kind: frames.FunctionKind,
+    kind: frames.ExecutionKind,
     *,
     result: bytes | None = None,
     error: frames.ExecutionError | None = None,

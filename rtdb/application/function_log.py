@@ -100,7 +100,7 @@ class FunctionLog:
             _tell_error(call, error)
 
     def record_progress(
-        self, call: frames.Call, kind: frames.FunctionKind, log_lines: list[str], seconds: float
+        self, call: frames.Call, kind: frames.ExecutionKind, log_lines: list[str], seconds: float
     ) -> None:
         """Record what an action has printed, so many seconds after it began."""
         self._append(

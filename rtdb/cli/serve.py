@@ -18,7 +18,7 @@ from rtdb.auth.instance_secret import load_instance_secret, write_private
 from rtdb.cli.output import EXIT_CONFIGURATION, fail, messages
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config
-from rtdb.config_loader import LOG_LEVELS, Options, load_config
+from rtdb.config_loader import LOG_LEVELS, Options, load_config, option_name
 from rtdb.errors import ConfigurationError, DataDirectoryError, UnauthenticatedError
 from rtdb.link import supervisor
 from rtdb.storage.environment import has_database, lock_data_dir, open_environment
@@ -69,6 +69,14 @@ def serve(
         str | None,
         typer.Option(
             help="Port for HTTP and WebSocket; 0 takes any free one. Default: 3210.",
+            metavar="PORT",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    site_port: Annotated[
+        str | None,
+        typer.Option(
+            help="Port with HTTP actions at its root; 0 for none. Default: the one after the main port, 3211.",
             metavar="PORT",
             rich_help_panel=NETWORK,
         ),
@@ -140,6 +148,7 @@ def serve(
         "admin_key_file": admin_key_file,
         "host": host,
         "port": port,
+        "site_port": site_port,
         "cloud_origin": cloud_origin,
         "site_origin": site_origin,
         "gateways": gateways,
@@ -172,24 +181,31 @@ def _run(config: Config) -> int:
             return supervisor.serve(config)
     except DataDirectoryError as error:
         fail(error, EXIT_CONFIGURATION)
+    except supervisor.CannotListenError as error:
+        fail(_why_not_listening(config, error), EXIT_CONFIGURATION)
     except OSError as error:
-        fail(_why_not_started(config, error), EXIT_CONFIGURATION)
+        if error.filename is None:
+            fail(f"cannot start with {config.data_dir}: {error}", EXIT_CONFIGURATION)
+        why = f"{error.filename} cannot be used: {error.strerror}. Give a place that this user can write to."
+        fail(why, EXIT_CONFIGURATION)
 
 
-def _why_not_started(config: Config, error: OSError) -> str:
+def _why_not_listening(config: Config, refused: supervisor.CannotListenError) -> str:
     """Return which setting the operating system would not have, and what to do."""
+    error = refused.__cause__
+    assert isinstance(error, OSError)
+    option, port = option_name(refused.setting), refused.port
+    none = "" if refused.setting == "port" else ", or 0 for none"
     if error.errno == errno.EADDRINUSE:
         return (
-            f"port {config.port} of {config.host} is taken by another program, perhaps by another rtdb; "
-            "stop that one, or give another --port."
+            f"port {port} of {config.host} is taken by another program, perhaps by another rtdb; "
+            f"stop that one, or give another {option}{none}."
         )
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"{config.host} is no address of this machine ({error.strerror}); give another --host."
-    if error.errno in {errno.EACCES, errno.EPERM} and error.filename is None:
-        return f"port {config.port} is not for this user ({error.strerror}); give a --port of 1024 or more."
-    if error.filename is not None:
-        return f"{error.filename} cannot be used: {error.strerror}. Give a place that this user can write to."
-    return f"cannot start on {config.host}:{config.port} with {config.data_dir}: {error}"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"port {port} is not for this user ({error.strerror}); give a {option} of 1024 or more{none}."
+    return f"cannot listen on {config.host}:{port} ({option}): {error}"
 
 
 def _write_admin_key(config: Config, secret: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from rtdb.link import frames
+from rtdb.link.link import Link
 
 __all__ = [
     "ActionExecution",
@@ -34,7 +35,7 @@ class ActionExecution:
         "withdrawn",
     )
 
-    def __init__(self, call: frames.ActionCall, seconds_max: float) -> None:
+    def __init__(self, call: frames.ActionCall | frames.HttpActionRequest, seconds_max: float) -> None:
         self.call = call
         self.seconds_max = seconds_max
         self.waiting = False
@@ -50,11 +51,19 @@ class ActionExecution:
             return False
         self.withdrawn = True
         # Its place in the queue goes when its turn comes; arguments may be large, and need not wait for that.
-        self.call = msgspec.structs.replace(self.call, args=b"")
+        if isinstance(self.call, frames.ActionCall):
+            self.call = msgspec.structs.replace(self.call, args=b"")
         return True
 
     def progressed(self, log_lines: list[str]) -> None:
         """The action has printed something and goes on."""
+
+    def dispatched(self, link: Link, number: int) -> None:
+        """It has been sent to an action runner under this number; another time if that one ended before it began."""
+
+    def received(self, message: frames.HttpActionHead | frames.BodyChunk | frames.BodyCredit) -> None:
+        """Its runner has said this of it."""
+        raise AssertionError(f"a call has no {type(message).__name__}")
 
     def finished(self, outcome: frames.ActionOutcome) -> None:
         """The action has ended; its outcome may be an error of its own."""

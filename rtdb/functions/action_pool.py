@@ -237,6 +237,8 @@ class ActionPool:
                     pass
                 case frames.ActionProgress():
                     runner.running[message.call].progressed(message.log_lines)
+                case frames.HttpActionHead() | frames.BodyChunk() | frames.BodyCredit():
+                    runner.running[message.call].received(message)
                 case frames.ActionOutcome():
                     self._outcome(runner, message, now)
                 case frames.RunnerReady():

@@ -3,7 +3,9 @@
 ::
 
     hub ── ActionCall ──▶ a task of its own      ◀── ActionProgress, ActionOutcome
+    hub ── HttpActionRequest ──▶ the same; with it HttpActionHead, and BodyChunk and BodyCredit both ways
     hub ── ActionCancel ──▶ that task is cancelled
+    hub ── Cancel ──▶ the client of a request has gone away
     hub ── Answer ──▶ the action that asked      ◀── CallRequest, Cancel
     hub ── Drain ──▶ nothing more comes; the runner ends with its last action
 
@@ -25,8 +27,9 @@ from rtdb.config import Limits
 from rtdb.functions.action_files import ActionFiles
 from rtdb.functions.app_loader import App
 from rtdb.functions.fetch import Fetcher
+from rtdb.functions.http_actions import AnsweredRequest
 from rtdb.functions.pulse import Pulse
-from rtdb.functions.running_action import ActionEnvironment, Ask, RunningAction
+from rtdb.functions.running_action import ActionEnvironment, Ask, CalledAction, RunningAction
 from rtdb.functions.system.tables import NUMBERS_PATH
 from rtdb.link import frames
 from rtdb.link.call_table import CallTable
@@ -60,6 +63,8 @@ class ActionRunner:
         self._pulse = pulse
         self._calls = CallTable(link)
         self._running: dict[int, RunningAction] = {}
+        self._requests: dict[int, AnsweredRequest] = {}
+        """Those of the running actions that answer requests."""
         self._environment = ActionEnvironment(
             app,
             limits,
@@ -91,12 +96,15 @@ class ActionRunner:
     def _handle(self, message: Message, nursery: trio.Nursery) -> None:
         match message:
             case frames.ActionCall():
-                self._pulse.begun = message.call
-                action = self._running[message.call] = RunningAction(self._environment, message)
-                # Known from its first step on.
-                token = running_call.set(message.call)
-                nursery.start_soon(self._run_action, message.call, action)
-                running_call.reset(token)
+                self._begin(message.call, CalledAction(self._environment, message), nursery)
+            case frames.HttpActionRequest():
+                answered = AnsweredRequest(self._environment, message, self._link.send_nowait)
+                self._requests[message.call] = answered
+                self._begin(message.call, answered, nursery)
+            case frames.BodyChunk() | frames.BodyCredit() | frames.Cancel():
+                request = self._requests.get(message.call)
+                if request is not None:
+                    request.take(message)
             case frames.ActionCancel():
                 action_or_none = self._running.get(message.call)
                 if action_or_none is not None:
@@ -109,9 +117,18 @@ class ActionRunner:
             case _:
                 raise AssertionError(f"the hub sends an action runner no {type(message).__name__}")
 
+    def _begin(self, call: int, action: RunningAction, nursery: trio.Nursery) -> None:
+        self._pulse.begun = call
+        self._running[call] = action
+        # Known from its first step on.
+        token = running_call.set(call)
+        nursery.start_soon(self._run_action, call, action)
+        running_call.reset(token)
+
     async def _run_action(self, call: int, action: RunningAction) -> None:
         outcome = await action.run()
         del self._running[call]
+        self._requests.pop(call, None)
         self._link.send_nowait(outcome)
         self._end_if_drained()
 

@@ -32,7 +32,7 @@ from rtdb.functions.query_builder import Paginator, QueryRunner, TableQuery
 from rtdb.functions.scheduler_context import Scheduler
 from rtdb.functions.storage_context import Files, StorageReader, StorageWriter
 from rtdb.functions.transaction_limits import TransactionLimits
-from rtdb.link.frames import FunctionKind, ScheduledRun
+from rtdb.link.frames import ExecutionError, FunctionKind, ScheduledRun
 from rtdb.values.json_codec import decode_canonical
 from rtdb.values.value import UNDEFINED, Undefined, Value
 
@@ -93,7 +93,7 @@ class Calls(Protocol):
 class Invocation:
     """What one execution was given, and what it looked at."""
 
-    __slots__ = ("entropy", "identity", "job", "log_lines", "now_ns", "read_identity", "read_time")
+    __slots__ = ("entropy", "identity", "identity_error", "job", "log_lines", "now_ns", "read_identity", "read_time")
 
     def __init__(
         self,
@@ -107,6 +107,8 @@ class Invocation:
         self.entropy = entropy
         self.identity = identity
         """Encoded JSON of the caller's attributes, None for anonymous."""
+        self.identity_error: ExecutionError | None = None
+        """What was wrong with the credentials, if the call was made all the same."""
         self.job = scheduled.id if scheduled is not None and scheduled.kind == "job" else None
         """Internal id of the scheduled function that this is the run of."""
         self.log_lines = log_lines
@@ -247,8 +249,13 @@ class Auth:
         self._invocation = invocation
 
     def get_user_identity(self) -> dict[str, Value] | None:
-        """Return the caller's attributes, None for anonymous. Looking makes the result this caller's own."""
+        """Return the caller's attributes, None for anonymous. Looking makes the result this caller's own.
+
+        In an HTTP action it raises what is wrong with credentials that this server does not know.
+        """
         self._invocation.read_identity = True
+        if self._invocation.identity_error is not None:
+            raise DeveloperError(self._invocation.identity_error.message, code=self._invocation.identity_error.code)
         identity = self._invocation.identity
         if identity is None:
             return None

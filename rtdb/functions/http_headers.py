@@ -14,12 +14,29 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import cast
 
-__all__ = ["Headers", "HeadersLike"]
+from rtdb.errors import DeveloperError
+
+__all__ = ["Headers", "HeadersLike", "InvalidHeaderError", "MissingHeaderError"]
 
 HeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class InvalidHeaderError(DeveloperError, ValueError):
+    """What an app sets cannot be a header."""
+
+    default_code = "InvalidHeader"
+
+
+class MissingHeaderError(DeveloperError, KeyError):
+    """There is no header of the name."""
+
+    default_code = "HeaderNotFound"
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Headers(MutableMapping[str, str]):
@@ -59,7 +76,7 @@ class Headers(MutableMapping[str, str]):
     def __getitem__(self, name: str) -> str:
         values = self.get_list(name)
         if not values:
-            raise KeyError(name)
+            raise MissingHeaderError(f"there is no header `{name}`; `headers.get` returns None then")
         return ", ".join(values)
 
     def __setitem__(self, name: str, value: str) -> None:
@@ -69,7 +86,7 @@ class Headers(MutableMapping[str, str]):
 
     def __delitem__(self, name: str) -> None:
         if name not in self:
-            raise KeyError(name)
+            raise MissingHeaderError(f"there is no header `{name}`")
         self._pairs = [pair for pair in self._pairs if pair[0] != name.lower()]
 
     def __contains__(self, name: object) -> bool:
@@ -95,7 +112,7 @@ def _pairs_of(headers: HeadersLike) -> Iterable[tuple[str, str]]:
 
 def _checked_name(name: object) -> str:
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise ValueError(f"{name!r} is not the name of a header: use letters, digits and hyphens")
+        raise InvalidHeaderError(f"{name!r} is not the name of a header: use letters, digits and hyphens")
     return name.lower()
 
 
@@ -103,11 +120,11 @@ def _checked_value(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"the header `{name}` is text, got {type(value).__name__}; write `str(value)`")
     if _CONTROL.search(value) is not None:
-        raise ValueError(f"the header `{name}` has a line break or another control character in its value")
+        raise InvalidHeaderError(f"the header `{name}` has a line break or another control character in its value")
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
-        raise ValueError(
+        raise InvalidHeaderError(
             f"the header `{name}` has a character that headers cannot carry; use `urllib.parse.quote`"
         ) from None
     return value.strip(" \t")

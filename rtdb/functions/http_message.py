@@ -22,9 +22,10 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from rtdb.errors import DeveloperError
 from rtdb.functions.http_headers import Headers, HeadersLike
 
-__all__ = ["Body", "Request", "Response"]
+__all__ = ["STATUSES_WITHOUT_BODY", "Body", "InvalidResponseError", "Request", "Response", "encode_text"]
 
 Body = str | bytes | AsyncIterable[bytes] | AsyncIterable[str] | None
 """What a message may carry. Text is sent as UTF-8."""
@@ -33,6 +34,18 @@ Bytes = bytes
 """The type, where a method of that name hides it."""
 
 STATUSES_WITHOUT_BODY = frozenset({204, 205, 304})
+
+
+class InvalidResponseError(DeveloperError, ValueError):
+    """What an app answers cannot be sent."""
+
+    default_code = "InvalidResponse"
+
+
+class InvalidBodyError(DeveloperError, ValueError):
+    """The body of a request is not what the app takes it for."""
+
+    default_code = "InvalidBody"
 
 
 class Request:
@@ -55,7 +68,7 @@ class Request:
         self.url = url
         """The whole address the client used, without ``/http`` on the main port."""
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
-        self._body = _chunks(body)
+        self._body = _Chunks(body)
         self._whole: Bytes | None = None
         self._taken = False
         self._gone = is_disconnected
@@ -78,7 +91,7 @@ class Request:
     def __aiter__(self) -> AsyncIterator[Bytes]:
         """Read the body in pieces as they arrive."""
         if self._taken:
-            raise RuntimeError("the request's body has been read already")
+            raise DeveloperError("the request's body has been read already", code="BodyAlreadyRead")
         self._taken = True
         return self._body
 
@@ -97,7 +110,9 @@ class Request:
         try:
             return json.loads(await self.text())
         except RecursionError:
-            raise ValueError("the JSON of the request's body is nested too deeply") from None
+            raise InvalidBodyError("the request's body is JSON that is nested too deeply") from None
+        except ValueError as error:
+            raise InvalidBodyError(f"the request's body is not JSON: {error}") from None
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url}>"
@@ -114,14 +129,14 @@ class Response:
 
     def __init__(self, body: Body = None, status: int = 200, headers: HeadersLike = ()) -> None:
         if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
-            raise ValueError(f"the status of a response is a number from 200 to 599, got {status!r}")
+            raise InvalidResponseError(f"the status of a response is a number from 200 to 599, got {status!r}")
         if not (body is None or isinstance(body, str | bytes | AsyncIterable)):
             raise TypeError(
                 f"the body of a response is text, bytes or an async iterator, got {type(body).__name__}; "
                 "for JSON write `Response.json(value)`"
             )
         if body is not None and status in STATUSES_WITHOUT_BODY:
-            raise ValueError(f"a response with status {status} has no body")
+            raise InvalidResponseError(f"a response with status {status} has no body")
         self.body = body
         self.status = status
         self.headers = Headers(headers)
@@ -132,7 +147,7 @@ class Response:
     def json(cls, value: Any, status: int = 200, headers: HeadersLike = ()) -> Response:
         """Return a response whose body is ``value`` in JSON. Raises ``TypeError`` for what JSON has no form for."""
         body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        response = cls(body.encode(), status, headers)
+        response = cls(encode_text(body), status, headers)
         response.headers.setdefault("content-type", "application/json")
         return response
 
@@ -140,16 +155,37 @@ class Response:
     def redirect(cls, url: str, status: int = 302) -> Response:
         """Return a response that sends the client to another address."""
         if status not in {301, 302, 303, 307, 308}:
-            raise ValueError(f"a redirect has the status 301, 302, 303, 307 or 308, got {status!r}")
+            raise InvalidResponseError(f"a redirect has the status 301, 302, 303, 307 or 308, got {status!r}")
         return cls(None, status, {"Location": url})
 
     def __repr__(self) -> str:
         return f"<Response {self.status}>"
 
 
-async def _chunks(body: Body) -> AsyncIterator[bytes]:
-    if isinstance(body, str | bytes):
-        yield body.encode() if isinstance(body, str) else body
-    elif body is not None:
-        async for chunk in body:
-            yield chunk.encode() if isinstance(chunk, str) else chunk
+class _Chunks(AsyncIterator[bytes]):
+    """A body in pieces. Not a generator: one that is left half read has nothing to finish."""
+
+    def __init__(self, body: Body) -> None:
+        self._whole: str | bytes | None = None
+        self._rest: AsyncIterator[bytes] | AsyncIterator[str] | None = None
+        if isinstance(body, str | bytes):
+            self._whole = body
+        elif body is not None:
+            self._rest = body.__aiter__()
+
+    async def __anext__(self) -> bytes:
+        chunk = self._whole
+        self._whole = None
+        if self._rest is not None:
+            chunk = await self._rest.__anext__()
+        if chunk is None:
+            raise StopAsyncIteration
+        return encode_text(chunk) if isinstance(chunk, str) else chunk
+
+
+def encode_text(text: str) -> bytes:
+    """Return text as it is sent. Raises :class:`InvalidResponseError` for half of a surrogate pair."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidResponseError(f"text that is to be sent is not Unicode: {error}") from None

@@ -43,13 +43,16 @@ class PooledActionRunner(AppProcess):
             and self.stuck_since is None
         )
 
-    def dispatch(self, execution: ActionExecution, call: frames.ActionCall, now: float) -> None:
+    def dispatch(
+        self, execution: ActionExecution, call: frames.ActionCall | frames.HttpActionRequest, now: float
+    ) -> None:
         """Hand an action over; it is sent with the next flush."""
         execution.begun_at = now
         execution.waiting = False
         self.running[call.call] = execution
         self.calls += 1
         self.link.queue(call)
+        execution.dispatched(self.link, call.call)
 
     def take(self, call: int, now: float) -> ActionExecution:
         """Remove an action, which has ended."""

@@ -1,4 +1,5 @@
-"""One action in its process: from the call to its outcome.
+"""One action in its process: from being asked for to its outcome. What asks for it is a call here, and an HTTP request
+in `http_actions.py`.
 
 ::
 
@@ -69,7 +70,7 @@ from rtdb.values.value import Value
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["ActionEnvironment", "RunningAction", "running_prints"]
+__all__ = ["ActionEnvironment", "ActionRun", "CalledAction", "RunningAction", "running_prints"]
 
 GENERIC_MESSAGE = "Your request couldn't be completed. Try again later."
 
@@ -125,19 +126,25 @@ class ActionEnvironment:
 
 
 class RunningAction:
-    """An action that was asked for."""
+    """An action that was asked for, under the number of its call."""
 
-    def __init__(self, environment: ActionEnvironment, call: ActionCall) -> None:
-        self._environment = environment
-        self._call = call
+    def __init__(self, environment: ActionEnvironment, number: int, path: str, origin: Origin) -> None:
+        self.environment = environment
+        self.number = number
+        self.path = path
+        self.origin = origin
+        self.log_lines = LogLines(environment.limits)
         self._scope = trio.CancelScope()
         self._cancelled_because: ExecutionError | None = None
-        self._log_lines = LogLines(environment.limits)
         self._said = 0
+
+    async def execute(self) -> bytes:
+        """Run the app's code; return the encoded result. Raises CallFailed."""
+        raise NotImplementedError
 
     def unsaid(self) -> list[str]:
         """Return the lines of its log that have come since this was last asked."""
-        lines = self._log_lines.lines[self._said :]
+        lines = self.log_lines.lines[self._said :]
         self._said += len(lines)
         return lines
 
@@ -148,15 +155,15 @@ class RunningAction:
 
     async def run(self) -> ActionOutcome:
         """Run it to its end; raises nothing but the cancellation of the process."""
-        environment = self._environment
-        prints = PrintCapture(self._log_lines)
+        environment = self.environment
+        prints = PrintCapture(self.log_lines)
         running_prints.set(prints)
         started = environment.stopwatch()
         error: ExecutionError | None = None
         result: bytes | None = None
         with self._scope:
             try:
-                result = await self._run()
+                result = await self.execute()
             except CallFailed as failed:
                 error = failed.error
             except DeveloperError as failure:
@@ -169,43 +176,45 @@ class RunningAction:
         if result is None and self._cancelled_because is not None:
             error = self._cancelled_because
         micros = (environment.stopwatch() - started) // 1000
-        if result is not None:
-            self._warn(result, micros / 1e6)
-        return ActionOutcome(self._call.call, result, error, self._log_lines.lines, micros)
+        seconds_max, seconds = environment.limits.action_seconds_max, micros / 1e6
+        if result is not None and seconds > 0.8 * seconds_max:
+            self.log_lines.add(
+                "WARN",
+                "Function execution took a long time. "
+                f"(maximum duration: {seconds_max:g}s, actual duration: {seconds:.3f}s).",
+            )
+        return ActionOutcome(self.number, result, error, self.log_lines.lines, micros)
 
-    async def _run(self) -> bytes:
-        environment, call = self._environment, self._call
+    def _system_error(self, error: Exception, code: str, status: int) -> ExecutionError:
+        _log.error("action failed", request_id=self.origin.request, path=self.path, code=code, exc_info=error)
+        return ExecutionError(code, GENERIC_MESSAGE, system=status)
+
+
+class CalledAction(RunningAction):
+    """An action that was called."""
+
+    def __init__(self, environment: ActionEnvironment, call: ActionCall) -> None:
+        super().__init__(environment, call.call, call.path, call.origin)
+        self._call = call
+
+    async def execute(self) -> bytes:
+        environment, call = self.environment, self._call
         function = find_function(environment.app, call.path, internal=call.internal)
         if function.kind != "action":
             raise wrong_kind(function.path, "action", function.kind)
         arguments = decode_arguments(function.path, call.args, environment.limits)
         # Identity and log are those of the whole action.
         invocation = Invocation(
-            environment.clock.now_ns(), environment.random, call.identity, self._log_lines, call.scheduled
+            environment.clock.now_ns(), environment.random, call.identity, self.log_lines, call.scheduled
         )
-        return await _ActionRun(environment, invocation, call.origin, depth=0).execute(function, arguments)
-
-    def _warn(self, result: bytes, seconds: float) -> None:
-        limits = self._environment.limits
-        sentences = [
-            *near_limit(
-                "Large size of the function arguments", len(self._call.args), limits.arguments_bytes_max, " bytes"
-            ),
+        result = await ActionRun(environment, invocation, call.origin).call(function, arguments)
+        limits = environment.limits
+        for sentence in [
+            *near_limit("Large size of the function arguments", len(call.args), limits.arguments_bytes_max, " bytes"),
             *near_limit("Large size of the function return value", len(result), limits.result_bytes_max, " bytes"),
-        ]
-        if seconds > 0.8 * limits.action_seconds_max:
-            sentences.append(
-                "Function execution took a long time. "
-                f"(maximum duration: {limits.action_seconds_max:g}s, actual duration: {seconds:.3f}s)."
-            )
-        for sentence in sentences:
-            self._log_lines.add("WARN", sentence)
-
-    def _system_error(self, error: Exception, code: str, status: int) -> ExecutionError:
-        _log.error(
-            "action failed", request_id=self._call.origin.request, path=self._call.path, code=code, exc_info=error
-        )
-        return ExecutionError(code, GENERIC_MESSAGE, system=status)
+        ]:
+            self.log_lines.add("WARN", sentence)
+        return result
 
 
 class _Operation:
@@ -219,10 +228,12 @@ class _Operation:
         self.coroutine: Coroutine[Any, Any, Any]
 
 
-class _ActionRun:
+class ActionRun:
     """One run of an action's code, and the operations it has started: ``ActionOperations``."""
 
-    def __init__(self, environment: ActionEnvironment, invocation: Invocation, origin: Origin, *, depth: int) -> None:
+    def __init__(
+        self, environment: ActionEnvironment, invocation: Invocation, origin: Origin, *, depth: int = 0
+    ) -> None:
         self._environment = environment
         self._origin = origin
         self._invocation = invocation
@@ -232,13 +243,19 @@ class _ActionRun:
         self._room = trio.Semaphore(environment.limits.action_operations_max)
         self._is_over = False
 
-    async def execute(self, function: AppFunction, arguments: dict[str, Any]) -> bytes:
-        """Run the action and return its encoded result. Raises CallFailed."""
-        environment = self._environment
+    async def call(self, function: AppFunction, arguments: dict[str, Any]) -> bytes:
+        """Run an action and return its encoded result. Raises CallFailed."""
         await self._check(check_arguments, function, arguments)
-        context = ActionContext(self, self._invocation, environment.clock)
+        returned = await self.run_code(lambda context: function.handler(context, **arguments))
+        exact, result = encode_result(function.path, returned, self._environment.limits)
+        await self._check(check_result, function, exact)
+        return result
+
+    async def run_code(self, code: Callable[[ActionContext], Awaitable[Result]]) -> Result:
+        """Run code of the app, and end what it has left behind. Raises CallFailed."""
+        environment = self._environment
         try:
-            returned = await function.handler(context, **arguments)
+            return await code(ActionContext(self, self._invocation, environment.clock))
         except trio.Cancelled:
             raise
         except BaseException as error:  # also SystemExit and KeyboardInterrupt: it is the app's code that raised them
@@ -248,9 +265,6 @@ class _ActionRun:
             raise CallFailed(report_exception(failure, environment.app.root, environment.limits)) from None
         finally:
             self._give_up_operations()
-        exact, result = encode_result(function.path, returned, environment.limits)
-        await self._check(check_result, function, exact)
-        return result
 
     async def _check(self, check: Callable[[AppFunction, Any], None], function: AppFunction, value: Any) -> None:
         """Check a value. If there are ids in it that do not fit, that may be because tables have come or gone."""
@@ -361,7 +375,7 @@ class _ActionRun:
         if function.kind != "action":
             raise wrong_kind(function.path, "action", function.kind)
         arguments = decode_arguments(function.path, data, environment.limits)
-        return await _ActionRun(environment, self._invocation, self._origin, depth=self._depth + 1).execute(
+        return await ActionRun(environment, self._invocation, self._origin, depth=self._depth + 1).call(
             function, arguments
         )
 

@@ -4,6 +4,7 @@
 
     hub ── Begun ──▶ configuration, secret, position          ◀── Ready
     hub ── Answer ──▶ call table ──▶ whoever asked             ◀── CallRequest, Cancel
+    hub ── HttpActionHead, BodyChunk ──▶ HTTP action table ──▶ whoever asked   ◀── HttpActionRequest, BodyChunk
     hub ── DeployEvent ──▶ deploy table ──▶ whoever asked      ◀── DeployRequest, DeployCancel
     hub ── LogPage ──▶ log poll table ──▶ whoever asked        ◀── LogPoll, LogPollCancel
     hub ── BlockNotice, RoundResults ──▶ watch table ──▶ sessions   ◀── Watch, Unwatch
@@ -21,7 +22,7 @@ from __future__ import annotations
 import resource
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import structlog
@@ -39,6 +40,7 @@ from rtdb.errors import OverloadedError
 from rtdb.gateway.deploy_table import DeployTable
 from rtdb.gateway.framing import FrameCache, tune_socket
 from rtdb.gateway.handshake import shake_hands
+from rtdb.gateway.http_action_table import HttpActionTable
 from rtdb.gateway.http_server import HttpServer
 from rtdb.gateway.listener import Listener
 from rtdb.gateway.log_poll_table import LogPollTable
@@ -46,6 +48,7 @@ from rtdb.gateway.sessions import Session, Sessions
 from rtdb.gateway.upgrade import Accepted, Refused, refusal
 from rtdb.gateway.websocket import WebSocket
 from rtdb.http.app import HttpApplication
+from rtdb.http.facade import HttpActionExchange
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.receive_budget import ReceiveBudget
 from rtdb.http.storage_routes import StorageRoutes
@@ -55,9 +58,13 @@ from rtdb.link.frames import (
     Answer,
     Begun,
     BlockNotice,
+    BodyChunk,
+    BodyCredit,
     DeployEvent,
     Drain,
     FileStep,
+    HttpActionHead,
+    HttpActionRequest,
     Origin,
     Ready,
     RequestKind,
@@ -80,7 +87,9 @@ _log = structlog.get_logger("rtdb.gateway")
 class Gateway:
     """One gateway, once the hub has said what it needs to know."""
 
-    def __init__(self, begun: Begun, link: Link, listening: socket.socket, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, begun: Begun, link: Link, listening: Sequence[socket.socket], clock: Clock, random: Random
+    ) -> None:
         self.config: Config = decode_config(begun.config)
         limits = self.config.limits
         self.metrics = GatewayMetrics()
@@ -94,6 +103,7 @@ class Gateway:
             AdminKeys(self.config.instance_name, begun.admin_secret), NoAuthProviders(redact_errors=redact)
         )
         self._calls = CallTable(link)
+        self._http_actions = HttpActionTable(link, self._calls, limits.http_action_window_bytes)
         self._deploys = DeployTable(link)
         self._log_polls = LogPollTable(link)
         self._watches = WatchTable(current_ts=begun.ts, random=random, redact=redact)
@@ -106,9 +116,14 @@ class Gateway:
             self, self._credentials, self.config, random, self.metrics, self._received, files
         )
         self._http_server = HttpServer(self._application, limits)
+        main, *sites = listening
         self._listener = Listener(
-            listening, limits, self.metrics, serve_sync=self._serve_sync, serve_http=self._http_server.serve
+            main, limits, self.metrics, serve_sync=self._serve_sync, serve_http=self._http_server.serve
         )
+        self._site_server = HttpServer(self._application.site, limits)
+        self._site_listeners = [
+            Listener(site, limits, self.metrics, serve_sync=None, serve_http=self._site_server.serve) for site in sites
+        ]
         self._accepting = trio.CancelScope()
 
     # --- what requests and sessions ask -----------------------------------------------------------
@@ -145,6 +160,11 @@ class Gateway:
     async def file_step(self, step: FileStep, args: bytes) -> Answer:
         """Take a step of file storage for one of this gateway's own routes."""
         return await self._calls.file_step(step, args)
+
+    def open_http_action(self, request: HttpActionRequest) -> HttpActionExchange:
+        """Have an HTTP action answer a request."""
+        self.metrics.calls.inc()
+        return self._http_actions.open(request)
 
     async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:
         """Have an app deployed and report what happens."""
@@ -200,11 +220,15 @@ class Gateway:
                 self._connections = connections
                 self._link.send_nowait(Ready(self._listener.port))
                 with self._accepting:
-                    await self._listener.run(connections)
+                    async with trio.open_nursery() as listeners:
+                        for listener in [self._listener, *self._site_listeners]:
+                            listeners.start_soon(listener.run, connections)
                 # Only a drain ends accepting; what is open now has this long to finish.
                 connections.cancel_scope.deadline = trio.current_time() + self.config.limits.drain_seconds_max
-                self._listener.abandon_undecided()
+                for listener in [self._listener, *self._site_listeners]:
+                    listener.abandon_undecided()
                 await self._http_server.finish()
+                await self._site_server.finish()
                 await self._sessions.drain()
             services.cancel_scope.cancel()
 
@@ -225,6 +249,12 @@ class Gateway:
                 self.metrics.rounds.inc()
                 await self._sessions.advance(self._watches.apply_round(message))
                 self.send_watches()
+            case BodyChunk():
+                self._http_actions.chunk(message)
+            case BodyCredit():
+                self._http_actions.credit(message)
+            case HttpActionHead():
+                self._http_actions.head(message)
             case DeployEvent():
                 self._deploys.event(message)
             case LogPage():
@@ -291,13 +321,16 @@ class Gateway:
 
 async def run_gateway(
     link: Link,
-    listening: socket.socket,
+    listening: Sequence[socket.socket],
     clock: Clock,
     random: Random,
     *,
     configure_logging: Callable[[str], None] | None = None,
 ) -> None:
-    """Run a gateway on a link until it is drained. Raises :class:`LinkClosed` when the hub is gone."""
+    """Run a gateway on a link until it is drained. Raises :class:`LinkClosed` when the hub is gone.
+
+    ``listening`` are the sockets of the main port and, if there is one, of the site port.
+    """
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.run)
         begun, *following = await link.receive()
@@ -310,15 +343,16 @@ async def run_gateway(
 
 
 def main(arguments: list[str]) -> int:
-    """Be the gateway process: ``arguments`` are the descriptors of the link, the parent, and the listening socket."""
-    link_descriptor, parent, listening_descriptor = map(int, arguments)
+    """Be the gateway process: ``arguments`` are the descriptor of the link, the parent, and the descriptors of the
+    listening sockets."""
+    link_descriptor, parent, *listening_descriptors = map(int, arguments)
     become_child(parent, "rtdb-gateway")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         # Every client is a descriptor.
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     link = SocketLink(inherited_socket(link_descriptor), Limits().frame_bytes_max)
-    listening = inherited_socket(listening_descriptor)
+    listening = [inherited_socket(descriptor) for descriptor in listening_descriptors]
     calm_collector()
     try:
         trio.run(

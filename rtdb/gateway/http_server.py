@@ -20,6 +20,7 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config as HypercornConfig
 from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.trio.task_group import TaskGroup, _handle
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
@@ -125,6 +126,42 @@ class _IdleTimer:
             await self._connection.close_idle()
 
 
+class _Applications:
+    """Hypercorn's ``TaskGroup`` for the requests of one connection, whose application hears of its end at once.
+
+    Hypercorn puts the end of the connection behind what has arrived of the body: as long as the application does not
+    read that, everything waits, the connection's own end included. Here the end never waits. Besides,
+    ``scope["state"]["gone"]`` is an event that says it to an application that is doing something else than reading.
+    """
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        self._tasks = tasks
+
+    async def spawn_app(self, app: ASGIWrapper, config: HypercornConfig, scope: Any, send: Any) -> Any:
+        events, arriving = trio.open_memory_channel[Any](config.max_app_queue_size)
+        gone = scope["state"]["gone"] = trio.Event()
+
+        async def receive() -> Any:
+            try:
+                return await arriving.receive()
+            except trio.EndOfChannel:
+                return {"type": "http.disconnect"}
+
+        async def put(event: Any) -> None:
+            if event["type"] == "http.disconnect":
+                gone.set()
+                events.close()
+                return
+            try:
+                await events.send(event)
+            except trio.ClosedResourceError:
+                # A part of a body that was waiting for room when the connection ended.
+                return
+
+        self._tasks.spawn(_handle, app, config, scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)
+        return put
+
+
 class _Connection(TCPServer):
     """One connection, with the expensive parts replaced."""
 
@@ -203,6 +240,7 @@ class _Connection(TCPServer):
     async def _read_data(self) -> None:
         http1: Any = self.protocol.protocol
         http1._check_protocol = _stay_with_http1
+        http1.task_group = _Applications(self._task_group)
         while True:
             try:
                 data = await self.stream.receive_some(RECEIVE_BYTES)

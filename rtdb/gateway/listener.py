@@ -76,10 +76,13 @@ class Listener:
         limits: Limits,
         metrics: GatewayMetrics,
         *,
-        serve_sync: Handler,
+        serve_sync: Handler | None,
         serve_http: Handler,
     ) -> None:
-        """Store the parts. A handler owns the socket it is given; it may raise nothing."""
+        """Store the parts. A handler owns the socket it is given; it may raise nothing.
+
+        Without ``serve_sync`` every connection is HTTP's, whatever its first request is.
+        """
         listening.setblocking(False)
         self._listening = listening
         self._limits = limits
@@ -133,6 +136,7 @@ class Listener:
         finally:
             self._undecided_or_http -= 1
         if decided is Destination.SYNC:
+            assert self._serve_sync is not None
             await self._serve_sync(client)
 
     async def _decide(self, client: socket.socket) -> Destination | None:
@@ -160,7 +164,7 @@ class Listener:
                 continue
             if not head:
                 return None
-            decided = destination(head)
+            decided = Destination.HTTP if self._serve_sync is None else destination(head)
             if decided is not None:
                 if raised:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)

@@ -3,6 +3,7 @@
 ::
 
     Hypercorn ──▶ HttpApplication: count, CORS, time limit, errors into answers
+                     ├─ /http/…, and everything on the site port: HTTP actions, without CORS
                      ├─ fixed paths, by one dict look-up: functions, service endpoints
                      └─ everything else: Starlette (patterns, 404 and 405)
 
@@ -41,6 +42,7 @@ from rtdb.http.error_response import HttpResponse, HttpStream, empty_response, e
 from rtdb.http.facade import Facade
 from rtdb.http.file_headers import FILE_CORS
 from rtdb.http.function_routes import FunctionRoutes, Route
+from rtdb.http.http_action_routes import HTTP_PREFIX, AnswerBrokeOff, HttpActionRoutes
 from rtdb.http.log_routes import LogRoutes
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.receive_budget import ReceiveBudget
@@ -136,6 +138,7 @@ class HttpApplication:
         self._requests = 0
         self._files = files
         self._functions = FunctionRoutes(facade, credentials, config)
+        self._http_actions = HttpActionRoutes(facade, credentials, config, random)
         deploys = DeployRoutes(facade, credentials, config)
         environment = EnvironmentRoutes(facade, credentials, config)
         logs = LogRoutes(facade, credentials)
@@ -191,27 +194,47 @@ class HttpApplication:
         return await self._functions.run_by_path(request, raw_path.decode("latin-1").removeprefix(RUN_PREFIX))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request on the main port."""
+        if scope["type"] == "http" and scope["raw_path"].startswith(HTTP_PREFIX):
+            await self._handle(scope, receive, send, scope["raw_path"][len(HTTP_PREFIX) - 1 :])
+        else:
+            await self._serve(scope, receive, send)
+
+    async def site(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request on the site port."""
         if scope["type"] == "http":
+            await self._handle(scope, receive, send, scope["raw_path"])
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if path.startswith("//api/"):
+                # The npm client keeps the trailing slash of the address it is given.
+                scope["path"] = path[1:]
+                scope["raw_path"] = scope["raw_path"][1:]
             await self._handle(scope, receive, send)
         elif scope["type"] == "websocket":
             # A sync upgrade is the first request of its connection and goes past us; this is any other.
             await receive()
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
-        if path.startswith("//api/"):
-            # The npm client keeps the trailing slash of the address it is given.
-            path = scope["path"] = path[1:]
-            scope["raw_path"] = scope["raw_path"][1:]
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, action: bytes | None = None) -> None:
+        """Answer a request; ``action`` is the path that an HTTP action sees, None if none answers this one."""
         headers = read_headers(scope)
-        answer = _Answer(send, self._shared_headers(path, headers))
+        answer = _Answer(send, [] if action is not None else self._shared_headers(scope["path"], headers))
         self._requests += 1
         try:
-            seconds = self._upload_seconds_max if path == UPLOAD_PATH else self._request_seconds_max
+            seconds = self._request_seconds_max
+            if action is None and scope["path"] == UPLOAD_PATH:
+                seconds = self._upload_seconds_max
             with trio.move_on_after(seconds) as patience:
-                await self._respond(scope, receive, headers, answer, patience)
-            if not answer.status:
+                if action is None:
+                    await self._respond(scope, receive, headers, answer, patience)
+                else:
+                    await self._respond_by_action(scope, receive, action, answer, patience)
+            if patience.cancelled_caught and not answer.status:
                 await send_response(answer.send, empty_response(408))
         finally:
             self._requests -= 1
@@ -221,6 +244,26 @@ class HttpApplication:
         if path in self._open_paths:
             return []
         return FILE_CORS if is_file_path(path) else _cors_headers(headers)
+
+    async def _respond_by_action(
+        self, scope: Scope, receive: Receive, target: bytes, answer: _Answer, patience: trio.CancelScope
+    ) -> None:
+        body = RequestBody(receive, self._discarded_bytes_max)
+
+        def answered() -> None:
+            patience.deadline = math.inf
+
+        try:
+            if self._requests > self._requests_max:
+                raise RateLimitedError("Too many requests are under way. Try again later.")
+            await self._http_actions.serve(scope, body, answer.send, target, answered)
+        except AnswerBrokeOff:
+            return
+        except Exception as error:
+            if answer.status:
+                _log.error("answer broke off", path=scope["path"], exc_info=error)
+                return
+            await send_response(answer.send, _to_response(error), body)
 
     async def _respond(
         self, scope: Scope, receive: Receive, headers: RequestHeaders, answer: _Answer, patience: trio.CancelScope

@@ -8,10 +8,39 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from rtdb.link.frames import Answer, FileStep, RequestKind
+from rtdb.link.frames import Answer, ExecutionError, FileStep, HttpActionHead, HttpActionRequest, RequestKind
 from rtdb.link.log_frames import LogPage
 
-__all__ = ["Facade"]
+__all__ = ["ActionFailed", "Facade", "HttpActionExchange"]
+
+
+class ActionFailed(Exception):
+    """An HTTP action has not answered, or not to the end."""
+
+    def __init__(self, error: ExecutionError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class HttpActionExchange(Protocol):
+    """A request that an HTTP action answers. Both bodies may be under way at once, one task each."""
+
+    async def head(self) -> HttpActionHead:
+        """Wait for how the answer begins. Raises :class:`ActionFailed` when there is none."""
+        ...
+
+    async def receive(self) -> bytes | None:
+        """Return the next part of the answer's body, None at its end. Raises :class:`ActionFailed` when the body
+        breaks off."""
+        ...
+
+    async def send(self, data: bytes, *, last: bool) -> None:
+        """Send a part of the request's body, waiting until the action has made room for it."""
+        ...
+
+    def close(self) -> None:
+        """End it; an action that has not answered to the end is told that its client has gone."""
+        ...
 
 
 class Facade(Protocol):
@@ -36,6 +65,10 @@ class Facade(Protocol):
 
     async def file_step(self, step: FileStep, args: bytes) -> Answer:
         """Take a step of file storage, which no client can ask for."""
+        ...
+
+    def open_http_action(self, request: HttpActionRequest) -> HttpActionExchange:
+        """Have an HTTP action answer a request, which is given its number here."""
         ...
 
     async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:

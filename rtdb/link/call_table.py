@@ -49,11 +49,12 @@ class CallTable:
         at_ts: int | None = None,
     ) -> int:
         """Send a call and return its number; ``deliver`` is called with the answer, once, unless it is cancelled."""
-        number = self._expect(deliver)
+        number = self.expect(deliver)
         self._link.send_nowait(CallRequest(number, kind, path, args, identity, internal, session, at_ts, origin))
         return number
 
-    def _expect(self, deliver: Deliver) -> int:
+    def expect(self, deliver: Deliver) -> int:
+        """Return the number of something that the caller sends itself, and that is answered as a call is."""
         self._next_number += 1
         self._waiting[self._next_number] = deliver
         return self._next_number
@@ -98,7 +99,7 @@ class CallTable:
             answered.append(answer)
             trio.lowlevel.reschedule(task)
 
-        number = self._expect(deliver)
+        number = self.expect(deliver)
         self._link.send_nowait(request(number))
 
         def abort(_raise_cancel: object) -> trio.lowlevel.Abort:

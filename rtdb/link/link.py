@@ -33,6 +33,8 @@ Message = (
     | frames.Begun
     | frames.BlockApplied
     | frames.BlockNotice
+    | frames.BodyChunk
+    | frames.BodyCredit
     | frames.Call
     | frames.CallRequest
     | frames.Cancel
@@ -45,6 +47,8 @@ Message = (
     | frames.Drain
     | frames.Durable
     | frames.FileStepRequest
+    | frames.HttpActionHead
+    | frames.HttpActionRequest
     | frames.LaneReset
     | log_frames.LogPage
     | log_frames.LogPoll

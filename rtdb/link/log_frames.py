@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from rtdb.link.frames import DatabaseUsage, FunctionKind, IdentityType, Origin
+from rtdb.link.frames import DatabaseUsage, ExecutionKind, IdentityType, Origin
 
 __all__ = ["LogPage", "LogPoll", "LogPollCancel", "LogRecord"]
 
@@ -18,7 +18,7 @@ class LogRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     cursor: int
     progress: bool
-    kind: FunctionKind
+    kind: ExecutionKind
     path: str
     log_lines: list[str]
     execution: int

@@ -24,7 +24,15 @@ from types import FrameType
 
 from rtdb.config import Config, encode_config
 
-__all__ = ["EXIT_CONFIGURATION", "EXIT_SOFTWARE", "Child", "open_listeners", "serve", "start_child"]
+__all__ = [
+    "EXIT_CONFIGURATION",
+    "EXIT_SOFTWARE",
+    "CannotListenError",
+    "Child",
+    "open_listeners",
+    "serve",
+    "start_child",
+]
 
 EXIT_CONFIGURATION = 78
 """Exit code (``EX_CONFIG``) of a hub that cannot start for a reason a restart would not cure."""
@@ -37,6 +45,15 @@ RESTART_WINDOW_SECONDS = 60.0
 BACKLOG = 4096
 
 _ENVIRONMENT_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "PYTHONWARNINGS")
+
+
+class CannotListenError(Exception):
+    """The operating system does not let us listen on the port of a setting; the cause is what it says."""
+
+    def __init__(self, setting: str, port: int) -> None:
+        super().__init__(f"cannot listen on {setting} {port}")
+        self.setting = setting
+        self.port = port
 
 
 class Child:
@@ -130,13 +147,36 @@ def refuse_taken_port(host: str, port: int) -> None:
         probe.bind((host, port))
 
 
+def _open_ports(config: Config) -> list[socket.socket]:
+    """Return a listening socket of the main port for each gateway, then as many of the site port if there is one."""
+    listeners = _open_port(config, "port", config.port)
+    site_port = config.site_port
+    if site_port is None:
+        site_port = config.port + 1 if config.port else 0
+    elif site_port == 0:
+        return listeners
+    try:
+        return listeners + _open_port(config, "site_port", site_port)
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+
+
+def _open_port(config: Config, setting: str, port: int) -> list[socket.socket]:
+    try:
+        refuse_taken_port(config.host, port)
+        return open_listeners(config.host, port, config.gateways)
+    except OSError as error:
+        raise CannotListenError(setting, port) from error
+
+
 def serve(config: Config) -> int:
-    """Run the server until it is told to stop; return the process's exit code.
+    """Run the server until it is told to stop; return the process's exit code. Raises :class:`CannotListenError`.
 
     The caller holds the data directory's lock. SIGTERM and SIGINT drain; a second one ends it at once.
     """
-    refuse_taken_port(config.host, config.port)
-    listeners = open_listeners(config.host, config.port, config.gateways)
+    listeners = _open_ports(config)
     hub: Child | None = None
     stops: list[int] = []
 

@@ -24,10 +24,11 @@ START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.01
 URL = re.compile(r"https?://\S+:\d+")
+SITE_URL = re.compile(r"^HTTP actions are on (\S+)$", re.MULTILINE)
 
 
 class ServerProcess:
-    """A server on a data directory of its own. ``start`` again after ``stop`` or ``kill`` keeps the port.
+    """A server on a data directory of its own. ``start`` again after ``stop`` or ``kill`` keeps the ports.
 
     Use it as a context manager: entering starts it, leaving kills whatever is left of it.
     """
@@ -42,10 +43,13 @@ class ServerProcess:
         self.data_dir = data_dir
         self.log_path = data_dir.parent / f"{data_dir.name}.log"
         self.url = ""
+        self.site_url = ""
+        """The site port's address; empty when there is none."""
         self._functions = functions
         self._arguments = list(arguments)
         self._program = program
         self._port = 0
+        self._site_port: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: set[int] = set()
 
@@ -80,6 +84,7 @@ class ServerProcess:
             str(self.data_dir),
             "--port",
             str(self._port),
+            *(["--site-port", str(self._site_port)] if self._site_port is not None else []),
             "--no-redact-errors",
             *(["--functions", str(self._functions)] if self._functions is not None else []),
             *self._arguments,
@@ -95,6 +100,9 @@ class ServerProcess:
         self.url = found[0]
         self._port = int(self.url.rsplit(":", 1)[1])
         self._wait(self.is_ready, deadline, "did not become ready")
+        site = SITE_URL.search(self.log, printed_before)
+        self.site_url = "" if site is None else site[1]
+        self._site_port = int(self.site_url.rsplit(":", 1)[1]) if self.site_url else 0
         return self
 
     def is_ready(self) -> bool:
