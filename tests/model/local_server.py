@@ -128,7 +128,7 @@ class LocalServer:
     def _open(self) -> Committer:
         self._openings += 1
         committer = open_committer(self._config, clock=self.clock, random=SeededRandom(self._openings))
-        self._maintenance = Maintenance(committer, limits=self._config.limits, clock=self.clock)
+        self._maintenance = Maintenance(committer, limits=self._config.limits, clock=self.clock, stopwatch=lambda: 0)
         return committer
 
     def _write(self, schema: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,7 +38,8 @@ DAY_NS = 86_400 * 10**9
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
-    monkeypatch.setattr(maintenance_module, "CHUNK_DOCUMENTS", 3)
+    monkeypatch.setattr(maintenance_module, "CHUNK_DOCUMENTS_MIN", 3)
+    monkeypatch.setattr(maintenance_module, "CHUNK_DOCUMENTS_MAX", 3)
     monkeypatch.setattr(maintenance_module, "DELETIONS_MAX", 2)
     bench = Workbench(tmp_path)
     yield bench
@@ -224,3 +225,38 @@ def test_nothing_to_do_means_waiting_for_the_next_sweep(bench: Workbench) -> Non
     assert bench.seq == 2
     assert entries(bench, BY_AUTHOR) == 0
     assert MESSAGES in {table.number for table in bench.committer.registry.tables()}
+
+
+def test_steps_become_shorter_when_they_take_too_long_and_longer_when_there_is_time(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stopwatch that says what 50 documents cost where each takes 1 ms, then 0.1 ms."""
+    monkeypatch.setattr(maintenance_module, "CHUNK_DOCUMENTS_MAX", 50)
+    bench.commit(bench.transaction(*(put(number, text=f"t{number}") for number in range(400))))
+    bench.commit(bench.transaction(write_index("messages", "by_text", BY_TEXT, ["text"], "backfilling")))
+    watch = _Stopwatch(lambda: entries(bench, BY_TEXT))
+    maintenance = Maintenance(bench.committer, limits=bench.config.limits, clock=bench.clock, stopwatch=watch)
+    steps: list[int] = []
+    for micros in [100] * 7 + [1000] * 4:
+        watch.micros = micros
+        before = entries(bench, BY_TEXT)
+        maintenance.step()
+        steps.append(entries(bench, BY_TEXT) - before)
+    assert steps == [3, 6, 12, 24, 48, 50, 50, 50, 25, 12, 12]
+    assert len(work(maintenance)) == 1
+
+
+class _Stopwatch:
+    """Time passes by what has been done since it was last looked at."""
+
+    def __init__(self, done: Callable[[], int]) -> None:
+        self.micros = 0
+        self._done = done
+        self._seen = 0
+        self._now = 0
+
+    def __call__(self) -> int:
+        done = self._done()
+        self._now += (done - self._seen) * self.micros * 1000
+        self._seen = done
+        return self._now

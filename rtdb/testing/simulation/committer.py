@@ -56,7 +56,7 @@ class SimulatedCommitter:
         self._stopped = False
         self._writing: AbstractContextManager[WriteTransaction] | None = None
         self.committer = open_committer(config, clock=clock, random=chance.fork())
-        self._maintenance = Maintenance(self.committer, limits=config.limits, clock=clock)
+        self._maintenance = Maintenance(self.committer, limits=config.limits, clock=clock, stopwatch=lambda: 0)
         events.after(MAINTENANCE_SECONDS, self._maintain)
 
     @property
