@@ -31,12 +31,13 @@ from rtdb.clock import Clock, Random, Timestamp, next_timestamp
 from rtdb.config import Config, Limits
 from rtdb.errors import StorageError, WriteFailedError
 from rtdb.index.registry import Registry, load_registry
-from rtdb.link.frames import BlockApplied, Commit, ExecutionError, KeyChange, Loss, Rejection
+from rtdb.link.frames import BlockApplied, Commit, ExecutionError, KeyChange, Loss, Rejection, Write
 from rtdb.storage.block import TransactionRecord, next_block
 from rtdb.storage.environment import Environment, ReadTransaction, WriteTransaction
+from rtdb.storage.keys import document_key
 from rtdb.storage.local_log import LocalLog
 from rtdb.storage.meta import Position, read_log_id, read_position
-from rtdb.storage.system_tables import FIRST_USER_TABLE
+from rtdb.storage.system_tables import FIRST_USER_TABLE, SCHEDULED_JOBS_TABLE
 from rtdb.storage.undo import read_undo
 from rtdb.transaction.apply import OpenBlock
 from rtdb.transaction.genesis import open_database
@@ -214,7 +215,7 @@ class Committer:
         if isinstance(found, TooOld):
             group.losses.append(_too_old(commit, self._position.seq))
             return False
-        if group.full and any(write.table >= FIRST_USER_TABLE and write.value is not None for write in commit.writes):
+        if group.full and any(_adds(txn, write) for write in commit.writes):
             group.rejections.append(Rejection(commit.call, _quota_exceeded(self._limits.data_bytes_max)))
             return False
         return True
@@ -295,6 +296,16 @@ def _distinct(changes: list[KeyChange]) -> list[KeyChange]:
 
 def _too_old(commit: Commit, seq: int) -> Loss:
     return Loss(commit.call, "too_old", 0, "", seq)
+
+
+def _adds(txn: ReadTransaction, write: Write) -> bool:
+    """Whether a write adds to what the app keeps. Scheduling a function does; running one that is scheduled does not,
+    because it may be the one that deletes."""
+    if write.value is None or write.table >= FIRST_USER_TABLE:
+        return write.value is not None
+    if write.table != SCHEDULED_JOBS_TABLE:
+        return False
+    return txn.get(txn.documents, document_key(write.table, write.id)) is None
 
 
 def _quota_exceeded(data_bytes_max: int) -> ExecutionError:

@@ -237,6 +237,60 @@ def test_a_job_whose_process_is_killed_runs_elsewhere(tmp_path: Path, batch: str
         assert call.ran(batch) == [*range(200)]
 
 
+EVIL = """
+    import os, time
+
+    @mutation
+    def plan(ctx):
+        return [ctx.scheduler.run_after(0, f"m:{name}") for name in ("leave", "hang", "grow", "big")]
+
+    @internal_mutation
+    def leave(ctx):
+        ctx.db.insert("done", {})
+        os._exit(3)
+
+    @internal_mutation
+    def hang(ctx):
+        while True:
+            pass
+
+    @internal_mutation
+    def grow(ctx):
+        for _ in range(100):
+            ctx.db.insert("done", {"text": "x" * 1000})
+
+    @internal_action
+    async def big(ctx):
+        time.sleep(60)
+
+    @query
+    def jobs(ctx):
+        return [job["state"] for job in ctx.db.system.query("_scheduled_functions").collect()]
+
+    @query
+    def done(ctx):
+        return len(ctx.db.query("done").collect())
+"""
+
+
+def test_jobs_that_misbehave_have_failed_and_others_go_on(tmp_path: Path) -> None:
+    limits = ["mutation_seconds_max=1", "action_blocked_seconds_max=1", "documents_written_max=50"]
+    arguments = [part for limit in limits for part in ("--limit", limit)]
+    app = write_modules(tmp_path / "app", m=EVIL)
+    with ServerProcess(tmp_path / "data", app, arguments) as server:
+        call = Caller(server)
+        call("mutation", "m:plan")
+        until(lambda: all(state["kind"] == "failed" for state in call("query", "m:jobs")))
+        leave, hang, grow, big = (state["error"] for state in call("query", "m:jobs"))
+        assert "ended the process it ran in (exit code 3)" in leave
+        assert hang == "Function execution timed out (maximum duration: 1s)"
+        assert "Too many writes in a single function execution (limit: 50)" in grow
+        assert "has not let any other action of its process go on" in big
+        assert call("query", "m:done") == 0
+        assert server.stop() == 0
+    assert check(tmp_path / "data").problems == []
+
+
 BEFORE = """
     @mutation
     def plan(ctx):

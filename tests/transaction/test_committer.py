@@ -23,6 +23,7 @@ from rtdb.link.frames import (
     Drain,
     Loss,
     ReaderCheck,
+    Write,
 )
 from rtdb.link.link import BlockingLink, LinkClosed
 from rtdb.link.supervisor import EXIT_CONFIGURATION
@@ -31,6 +32,7 @@ from rtdb.storage.documents import read_document
 from rtdb.storage.environment import FORMAT_VERSION
 from rtdb.storage.local_log import LocalLog
 from rtdb.storage.meta import START
+from rtdb.storage.system_tables import SCHEDULED_FUNCTIONS_TABLE, SCHEDULED_JOBS_TABLE
 from rtdb.transaction import committer as committer_process
 from rtdb.transaction.group_commit import open_committer
 from tests.storage.damage import damage_pages
@@ -41,6 +43,7 @@ from tests.transaction.workbench import (
     SeededRandom,
     Workbench,
     delete,
+    document,
     internal_id,
     new_config,
     put,
@@ -210,6 +213,30 @@ def test_full_database_refuses_growth_with_a_reason_but_lets_documents_be_delete
     assert rejection.error.code == "DataQuotaExceeded"
     assert "quota of 4096 bytes" in rejection.error.message
     assert [call for call, _ts in applied.committed] == [shrinking.call]
+    bench.close()
+
+
+def scheduled(number: int, claim: str) -> tuple[Write, Write]:
+    """What schedules a function, or what claims it."""
+    internal = internal_id(number)
+    state = {"state": {"kind": "inProgress" if claim else "pending"}}
+    return (
+        Write(SCHEDULED_JOBS_TABLE, internal, document(SCHEDULED_JOBS_TABLE, internal, {"claim": claim})),
+        Write(SCHEDULED_FUNCTIONS_TABLE, internal, document(SCHEDULED_FUNCTIONS_TABLE, internal, state)),
+    )
+
+
+def test_full_database_takes_no_new_jobs_and_runs_those_it_has(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path)
+    bench.commit(bench.transaction(*scheduled(1, "")))
+    bench.close()
+    bench = Workbench(tmp_path, Limits(data_bytes_max=4096))
+    claiming, scheduling = bench.transaction(*scheduled(1, "server")), bench.transaction(*scheduled(2, ""))
+    applied = bench.commit(claiming, scheduling)
+    assert [call for call, _ts in applied.committed] == [claiming.call]
+    assert [(rejection.call, rejection.error.code) for rejection in applied.rejections] == [
+        (scheduling.call, "DataQuotaExceeded")
+    ]
     bench.close()
 
 
