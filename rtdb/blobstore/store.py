@@ -197,5 +197,5 @@ class BlobStore:
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Return whether this is the answer of a disk, or of a quota on it, that has no room left."""
-    return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    """Return whether this is the answer of a disk, or of a quota or limit on it, that has no room for this."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -168,4 +168,5 @@ def test_a_large_file_is_synced_while_it_is_written(blobs: BlobStore, monkeypatc
 def test_a_full_disk_is_told_from_a_broken_one() -> None:
     assert is_disk_full(OSError(errno.ENOSPC, ""))
     assert is_disk_full(OSError(errno.EDQUOT, ""))
+    assert is_disk_full(OSError(errno.EFBIG, ""))
     assert not is_disk_full(OSError(errno.EIO, ""))

@@ -17,6 +17,8 @@ from rtdb.link.frames import Commit
 from rtdb.storage.check import check
 from tests.crash.committer_process import CommitterProcess, Load, acknowledged, problems
 from tests.crash.test_server_kill import APP
+from tests.e2e.conftest import LABORATORY
+from tests.e2e.file_server import FileServer, code_of
 from tests.e2e.official_client import CallFailed, node_client
 from tests.e2e.server_process import ServerProcess
 
@@ -115,3 +117,21 @@ def test_full_server_refuses_mutations_answers_queries_and_can_be_restarted(tmp_
         assert page == list(range(written + 1))
         assert server.stop() == 0
     assert check(tmp_path / "data").is_clean
+
+
+def test_an_upload_that_the_disk_has_no_room_for_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", LABORATORY) as server:
+        files = FileServer(server)
+        kept = files.upload(b"small enough")
+        gateways = [pid for pid, name in server.descendants().items() if name == "rtdb-gateway"]
+        for pid in gateways:
+            limit_file_size(pid, 100_000)
+        for size in (100_001, 5_000_000):
+            assert code_of(files.http.post(files.upload_url(), content=bytes(size))) == (507, "DiskFull")
+        assert files.incoming() == []
+        assert len(files.blobs()) == 1
+        assert files.get(kept).content == b"small enough"
+        for pid in gateways:
+            limit_file_size(pid, resource.RLIM_INFINITY)
+        assert files.get(files.upload(bytes(5_000_000))).content == bytes(5_000_000)
+        files.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -479,3 +481,37 @@ def test_a_file_is_still_there_after_a_restart(limited: MakeServer) -> None:
     files.server.kill()
     files.server.start()
     assert files.get(storage_id).content == b"durable"
+
+
+def test_rtdb_check_reads_the_content_of_files_beside_a_server_that_runs(limited: MakeServer) -> None:
+    files = limited()
+    kept, damaged = files.upload(b"kept"), files.upload(b"damaged")
+    checking = [sys.executable, "-m", "rtdb.cli.main", "check", "--data-dir", str(files.server.data_dir)]
+
+    def check() -> tuple[int, str]:
+        done = subprocess.run(
+            checking, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "999"}
+        )
+        return done.returncode, done.stdout
+
+    code, said = check()
+    assert code == 0, said
+    assert "2 files with 2 different contents (11 bytes)" in said
+    files.delete(kept)
+    code, said = check()
+    assert code == 0, said
+    assert "1 contents (4 bytes) are of no file any more: a running server removes them in time." in said
+    (path,) = [path for path in files.blobs() if path.read_bytes() == b"damaged"]
+    path.chmod(0o600)
+    path.write_bytes(b"damagee")
+    code, said = check()
+    assert code == 1
+    assert f"Content {path.name} is damaged: its hash is " in said
+    path.unlink()
+    code, said = check()
+    assert code == 1
+    assert f"Content {path.name} is missing: {path} does not exist." in said
+    # The server says no more than that something is wrong.
+    response = files.get(damaged)
+    assert (response.status_code, response.json()["code"]) == (500, "InternalServerError")
+    assert path.name in files.server.log
