@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -174,8 +175,9 @@ def test_when_the_server_dies_its_actions_fail_to_their_callers_and_are_not_run_
     os.kill(hub, signal.SIGKILL)
     with pytest.raises(CallFailed, match="Connection lost while action was in flight"):
         client.finish(pending, seconds=60)
-    with pytest.raises(httpx.TransportError):
-        over_http.result()
+    # Its connection ends with its gateway, which may get to say that it cannot answer.
+    with suppress(httpx.TransportError):
+        assert over_http.result().status_code == 500
     # The client is back, and so is the server.
     assert client.request("action", "work:version", {}) == 1
     assert sorted(texts(server)) == ["http began", "socket began"]
