@@ -2,16 +2,10 @@ from __future__ import annotations
 
 import math
 
-import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from rtdb.alarm import Alarm
-
-
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
 
 
 async def test_it_goes_off_at_the_earliest_time_it_was_set_to(autojump_clock: MockClock) -> None:

@@ -17,11 +17,6 @@ from tests.functions.scripted_action_runners import ScriptedActionRunner, action
 from tests.functions.test_runner_pool import START
 
 
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
-
-
 @asynccontextmanager
 async def running(**limits: Any) -> AsyncIterator[tuple[Bench, ScriptedActionRunner]]:
     """Have an application with one action runner."""

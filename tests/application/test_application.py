@@ -52,11 +52,6 @@ START_TS = 1_000 * SECOND
 WRITE = Write(10001, b"i" * 16, b"{}")
 
 
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
-
-
 class RecordingLink:
     """The sending half of a link, kept by a test."""
 

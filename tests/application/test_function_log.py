@@ -24,11 +24,6 @@ START = 1_000 * SECOND
 BY_CLIENT = Origin("HttpApi", "00ff")
 
 
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
-
-
 def make_log(**limits: Any) -> tuple[FunctionLog, ManualClock]:
     clock = ManualClock(START * 1000)
     return FunctionLog(Limits(**limits), clock), clock

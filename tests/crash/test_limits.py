@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rtdb.storage.check import check
 from tests.crash.committer_process import CommitterProcess, Load
 from tests.e2e.server_process import ServerProcess
 from tests.transaction.workbench import delete, put, read_id
+from tests.waiting import wait_until
 
 MISBEHAVING = Path(__file__).parents[1] / "e2e" / "apps" / "misbehaving"
 
@@ -101,7 +101,4 @@ def test_runner_killed_in_a_query_leaves_no_reader_behind(tmp_path: Path) -> Non
         assert httpx.post(server.url + "/api/query", json=body, timeout=30).json()["status"] == "error"
         killed = before.keys() - server.descendants().keys()
         assert killed
-        deadline = time.monotonic() + 20
-        while reader_pids(tmp_path / "data") & killed:
-            assert time.monotonic() < deadline, "the dead runner still pins its pages"
-            time.sleep(0.01)
+        wait_until(lambda: not reader_pids(tmp_path / "data") & killed, lambda: "the dead runner still pins its pages")

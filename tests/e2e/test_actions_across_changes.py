@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests.e2e.conftest import StartClient
 from tests.e2e.deploys import deploy, write_modules
 from tests.e2e.official_client import CallFailed
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -77,13 +78,6 @@ def call(server: ServerProcess, kind: str, path: str, args: Any = None) -> Any:
 def texts(server: ServerProcess) -> list[str]:
     found: list[str] = call(server, "query", "notes:texts")
     return found
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 def begin(server: ServerProcess, threads: ThreadPoolExecutor, name: str, seconds: float) -> Future[httpx.Response]:

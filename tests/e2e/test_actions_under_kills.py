@@ -10,7 +10,6 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pytest
 
 from rtdb.storage.check import check
 from tests.e2e.server_process import REPOSITORY, ServerProcess
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -60,13 +60,6 @@ class Errands:
         self._ended.set()
         for thread in self._threads:
             thread.join()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 def kill(server: ServerProcess, name: str, chance: random.Random) -> None:

@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.deploys import write_modules
 from tests.e2e.server_process import REPOSITORY, ServerProcess
+from tests.waiting import wait_until
 
 SECONDS_MAX = 60.0
 VERSION = """
@@ -85,6 +86,10 @@ def rtdb(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def has_version(server: ServerProcess, number: int) -> bool:
+    return version(server) == number
+
+
 def version(server: ServerProcess) -> float | None:
     """What the app that runs says, None while there is none."""
     answer = httpx.post(f"{server.url}/api/run/app/version", json={"args": {}}, timeout=SECONDS_MAX).json()
@@ -137,21 +142,23 @@ def test_dev_deploys_every_save_and_keeps_the_last_good_app(
     with output.open("wb") as file:
         process = subprocess.Popen(command("dev"), cwd=project, env=ENVIRONMENT, stdout=file, stderr=file)
     try:
-        wait(lambda: version(server) == 1, output)
+        wait_until(lambda: version(server) == 1, output.read_text, seconds=SECONDS_MAX)
         write_modules(project / "functions", app="1 / 0\n")
-        wait(lambda: "functions/app.py:2 in <module>" in output.read_text(), output)
+        wait_until(
+            lambda: "functions/app.py:2 in <module>" in output.read_text(), output.read_text, seconds=SECONDS_MAX
+        )
         assert version(server) == 1
         write_modules(project / "functions", app=VERSION.format(version=2))
-        wait(lambda: version(server) == 2, output)
+        wait_until(lambda: version(server) == 2, output.read_text, seconds=SECONDS_MAX)
         server.kill()
         write_modules(project / "functions", app=VERSION.format(version=3))
-        wait(lambda: f"no answer from {server.url}" in output.read_text(), output)
+        wait_until(lambda: f"no answer from {server.url}" in output.read_text(), output.read_text, seconds=SECONDS_MAX)
         server.start()
-        wait(lambda: version(server) == 3, output)
+        wait_until(lambda: version(server) == 3, output.read_text, seconds=SECONDS_MAX)
         # A save that needs types of its own, and another that renames what they are of.
         for table, number in (("users", 4), ("people", 5)):
             typed(project, table, number)
-            wait(lambda number=number: version(server) == number, output)  # type: ignore[misc]  # a default of a lambda
+            wait_until(partial(has_version, server, number), output.read_text, seconds=SECONDS_MAX)
             assert f'"{table}"' in (project / "functions" / "_generated" / "dataModel.d.ts").read_text()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=SECONDS_MAX) == 0
@@ -166,12 +173,6 @@ def test_dev_once_deploys_once(server: ServerProcess, project: Path) -> None:
     assert version(server) == 1
     write_modules(project / "functions", app="1 / 0\n")
     assert rtdb(project, "dev", "--once").returncode == 1
-
-
-def wait(holds: Callable[[], bool], output: Path) -> None:
-    deadline = time.monotonic() + SECONDS_MAX
-    while not holds():
-        assert time.monotonic() < deadline, f"nothing happened; the command wrote: {output.read_text()}"
 
 
 def test_deploy_generates_the_types_that_the_app_imports(server: ServerProcess, project: Path) -> None:

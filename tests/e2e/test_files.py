@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -20,6 +19,7 @@ from rtdb.blobstore.addresses import UPLOAD_SECONDS
 from tests.e2e.conftest import LABORATORY, StartClient
 from tests.e2e.file_server import FileServer, code_of, read_answer
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import wait_until
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 WAIT_SECONDS_MAX = 20.0
@@ -49,13 +49,6 @@ def limited(tmp_path: Path) -> Iterator[MakeServer]:
     for server in started:
         server.close()
         server.server.kill()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
 
 
 # --- what goes in comes out -------------------------------------------------------------------------------------------

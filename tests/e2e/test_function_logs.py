@@ -20,6 +20,7 @@ from tests.e2e.deploys import write_modules
 from tests.e2e.official_client import CLIENTS, CallFailed, node_executable
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.test_deploy_commands import ENVIRONMENT, command
+from tests.waiting import wait_until
 
 SECONDS_MAX = 60.0
 POLL_SECONDS = 0.02
@@ -85,10 +86,13 @@ class Reader:
 
     def wait_for(self, pattern: str) -> str:
         """Wait until there is this in the output, and return it."""
-        deadline = time.monotonic() + SECONDS_MAX
-        while (found := re.search(pattern, self.text, re.MULTILINE)) is None:
-            assert time.monotonic() < deadline, f"no {pattern!r} in:\n{self.text}"
-            time.sleep(POLL_SECONDS)
+        wait_until(
+            lambda: re.search(pattern, self.text, re.MULTILINE) is not None,
+            lambda: f"no {pattern!r} in:\n{self.text}",
+            seconds=SECONDS_MAX,
+        )
+        found = re.search(pattern, self.text, re.MULTILINE)
+        assert found is not None
         return found[0]
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import wait_until
 
 APP = Path(__file__).parent / "apps" / "actions"
 DEADLINE_SECONDS = 4
@@ -54,13 +55,6 @@ def call(server: ServerProcess, path: str, args: Any = None, kind: str = "action
 def names(server: ServerProcess) -> list[str]:
     found: list[str] = call(server, "tasks:names", kind="query")["value"]
     return found
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 def begin(server: ServerProcess, threads: ThreadPoolExecutor, name: str, seconds: float) -> Future[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from rtdb.storage.check import check
 from tests.e2e.conftest import StartClient
 from tests.e2e.deploys import deploy, write_modules
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import wait_until
 
 APP = Path(__file__).parent / "apps" / "schedule"
 SECONDS_MAX = 30.0
@@ -61,18 +62,10 @@ def batch() -> str:
     return uuid4().hex
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Ask again and again until something is so."""
-    deadline = time.monotonic() + SECONDS_MAX
-    while not holds():
-        assert time.monotonic() < deadline, "it never became so"
-        time.sleep(0.02)
-
-
 def test_a_scheduled_mutation_runs_when_it_is_due(call: Caller, batch: str) -> None:
     before = time.time() * 1000
     call("mutation", "jobs:plan", batch=batch, numbers=[1], delay=300)
-    until(lambda: call.ran(batch) == [1])
+    wait_until(lambda: call.ran(batch) == [1])
     job = call("query", "jobs:job", batch=batch, number=1)
     assert job["state"] == {"kind": "success"}
     assert job["name"] == "jobs.js:write"
@@ -90,13 +83,13 @@ def test_clients_watch_the_state_of_a_job(server: ServerProcess, start_client: S
 
 def test_a_scheduled_action_runs_and_its_end_is_noted(call: Caller, batch: str) -> None:
     call("mutation", "jobs:plan", batch=batch, numbers=[1, 2, 3], kind="act")
-    until(lambda: call.states(batch) == ["success"] * 3)
+    wait_until(lambda: call.states(batch) == ["success"] * 3)
     assert call.ran(batch) == [1, 2, 3]
 
 
 def test_a_job_that_fails_has_done_nothing_but_fail(call: Caller, batch: str) -> None:
     call("mutation", "jobs:plan", batch=batch, numbers=[1], kind="refuse")
-    until(lambda: call.states(batch) == ["failed"])
+    wait_until(lambda: call.states(batch) == ["failed"])
     assert call.ran(batch) == []
     assert "ConvexError" in call("query", "jobs:job", batch=batch, number=1)["state"]["error"]
 
@@ -104,7 +97,7 @@ def test_a_job_that_fails_has_done_nothing_but_fail(call: Caller, batch: str) ->
 def test_a_job_schedules_the_next_one_and_nobody_is_its_caller(call: Caller, batch: str) -> None:
     call("mutation", "jobs:plan", batch=batch, numbers=[20], kind="chain")
     call("mutation", "jobs:plan", batch=f"{batch} who", numbers=[1], kind="who")
-    until(lambda: call.ran(batch) == [*range(21)] and call.ran(f"{batch} who") == [1])
+    wait_until(lambda: call.ran(batch) == [*range(21)] and call.ran(f"{batch} who") == [1])
 
 
 def test_what_an_action_schedules_is_scheduled_even_if_it_fails(
@@ -113,7 +106,7 @@ def test_what_an_action_schedules_is_scheduled_even_if_it_fails(
     body = {"path": "jobs:plan_by_action", "args": {"batch": batch, "number": 1, "fail": True}, "format": "json"}
     assert httpx.post(f"{server.url}/api/action", json=body, timeout=60).json()["status"] == "error"
     call("action", "jobs:plan_by_action", batch=batch, number=2)
-    until(lambda: call.ran(batch) == [1, 2])
+    wait_until(lambda: call.ran(batch) == [1, 2])
 
 
 def test_a_cancelled_job_does_not_run(call: Caller, batch: str) -> None:
@@ -126,11 +119,11 @@ def test_a_cancelled_job_does_not_run(call: Caller, batch: str) -> None:
 
 def test_a_running_action_that_is_cancelled_goes_on_and_counts_for_nothing(call: Caller, batch: str) -> None:
     call("mutation", "jobs:plan", batch=batch, numbers=[1], kind="dawdle")
-    until(lambda: call.ran(batch) == [1])
+    wait_until(lambda: call.ran(batch) == [1])
     assert call.states(batch) == ["inProgress"]
     call("mutation", "jobs:cancel", job=call("query", "jobs:job", batch=batch, number=1)["_id"])
     # What it schedules after that is cancelled from the beginning.
-    until(lambda: call("query", "jobs:states").count("canceled") >= 2)
+    wait_until(lambda: call("query", "jobs:states").count("canceled") >= 2)
     assert call.states(batch) == ["canceled"]
     assert call.ran(f"{batch}, later") == []
 
@@ -151,7 +144,7 @@ def test_thousands_due_at_once_all_run_and_clients_are_served_meanwhile(call: Ca
 
 def test_cron_jobs_run_again_and_again(call: Caller) -> None:
     for cron in ("mutation", "action"):
-        until(lambda cron=cron: len(call("query", "jobs:ticks", cron=cron)) >= 3)  # type: ignore[misc]  # bound now
+        wait_until(lambda cron=cron: len(call("query", "jobs:ticks", cron=cron)) >= 3)  # type: ignore[misc]  # bound now
         times = sorted(call("query", "jobs:ticks", cron=cron))
         assert all(after - before < 2500 for before, after in pairwise(times)), times
         assert len(times) <= (times[-1] - times[0]) / 1000 + 2
@@ -182,7 +175,7 @@ def test_memberpulse_cleans_up_by_itself(memberpulse: ServerProcess) -> None:
         ]
         return jobs
 
-    until(lambda: listed()[1]["lastRun"] is not None)
+    wait_until(lambda: listed()[1]["lastRun"] is not None)
     notifications, presence = listed()
     assert (notifications["name"], presence["name"]) == ("cleanup notifications", "cleanup presence")
     assert presence["lastRun"]["status"]["type"] == "success"
@@ -196,18 +189,18 @@ def test_jobs_and_crons_go_on_after_a_restart_and_a_lost_action_has_failed(tmp_p
         call("mutation", "jobs:plan", batch=batch, numbers=[1], kind="dawdle")
         call("mutation", "jobs:plan", batch=f"{batch} due", numbers=[*range(50)], delay=100)
         call("mutation", "jobs:plan", batch=f"{batch} far", numbers=[1], delay=3_600_000)
-        until(lambda: call.ran(batch) == [1])
+        wait_until(lambda: call.ran(batch) == [1])
         server.kill()
         server.start()
-        until(lambda: call.states(batch) == ["failed"])
+        wait_until(lambda: call.states(batch) == ["failed"])
         assert call("query", "jobs:job", batch=batch, number=1)["state"]["error"] == (
             "Transient error while executing action"
         )
-        until(lambda: call.ran(f"{batch} due") == [*range(50)])
+        wait_until(lambda: call.ran(f"{batch} due") == [*range(50)])
         assert call.states(f"{batch} due") == ["success"] * 50
         assert call.states(f"{batch} far") == ["pending"]
         ticks = len(call("query", "jobs:ticks", cron="mutation"))
-        until(lambda: len(call("query", "jobs:ticks", cron="mutation")) > ticks)
+        wait_until(lambda: len(call("query", "jobs:ticks", cron="mutation")) > ticks)
         assert server.stop() == 0
     assert check(tmp_path / "data").problems == []
 
@@ -216,11 +209,11 @@ def test_a_server_that_is_stopped_finishes_its_actions(tmp_path: Path, batch: st
     with ServerProcess(tmp_path / "data", APP) as server:
         call = Caller(server)
         call("mutation", "jobs:plan", batch=batch, numbers=[1], kind="dawdle")
-        until(lambda: call.ran(batch) == [1])
+        wait_until(lambda: call.ran(batch) == [1])
         assert server.stop() == 0
         server.start()
         assert call.states(batch) == ["success"]
-        until(lambda: call.ran(f"{batch}, later") == [1])
+        wait_until(lambda: call.ran(f"{batch}, later") == [1])
 
 
 def test_a_job_whose_process_is_killed_runs_elsewhere(tmp_path: Path, batch: str) -> None:
@@ -233,7 +226,7 @@ def test_a_job_whose_process_is_killed_runs_elsewhere(tmp_path: Path, batch: str
                     os.kill(pid, signal.SIGKILL)
                     break
             time.sleep(0.1)
-        until(lambda: call.states(batch) == ["success"] * 200)
+        wait_until(lambda: call.states(batch) == ["success"] * 200)
         assert call.ran(batch) == [*range(200)]
 
 
@@ -280,7 +273,7 @@ def test_jobs_that_misbehave_have_failed_and_others_go_on(tmp_path: Path) -> Non
     with ServerProcess(tmp_path / "data", app, arguments) as server:
         call = Caller(server)
         call("mutation", "m:plan")
-        until(lambda: all(state["kind"] == "failed" for state in call("query", "m:jobs")))
+        wait_until(lambda: all(state["kind"] == "failed" for state in call("query", "m:jobs")))
         leave, hang, grow, big = (state["error"] for state in call("query", "m:jobs"))
         assert "ended the process it ran in (exit code 3)" in leave
         assert hang == "Function execution timed out (maximum duration: 1s)"
@@ -329,7 +322,7 @@ def test_a_deploy_changes_what_jobs_and_crons_run(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", app) as server:
         call = Caller(server)
         call("mutation", "m:plan")
-        until(lambda: call("query", "m:log") == ["goes", "stays"])
+        wait_until(lambda: call("query", "m:log") == ["goes", "stays"])
         after = BEFORE.replace('"old"', '"new"').replace("def gone(ctx)", "def other(ctx)")
         write_modules(
             app,
@@ -342,8 +335,8 @@ def test_a_deploy_changes_what_jobs_and_crons_run(tmp_path: Path) -> None:
             ["stays"],
             ["goes"],
         )
-        until(lambda: call("query", "m:log") == ["comes", "goes", "new", "stays"])
-        until(
+        wait_until(lambda: call("query", "m:log") == ["comes", "goes", "new", "stays"])
+        wait_until(
             lambda: (
                 call("query", "m:states")
                 == [

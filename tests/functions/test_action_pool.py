@@ -41,11 +41,6 @@ def start_of(deployment: str) -> RunnerStart:
     )
 
 
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
-
-
 class Recorded(ActionExecution):
     """Keeps what it is told; more than once is a mistake of the pool's."""
 

@@ -32,11 +32,6 @@ NOTES = """
 """
 
 
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0.01)
-
-
 async def test_each_call_of_an_action_is_a_transaction_of_its_own(tmp_path: Path) -> None:
     source = """
         from . import notes

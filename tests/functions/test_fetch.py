@@ -15,11 +15,6 @@ from rtdb.errors import DeveloperError
 from rtdb.functions.fetch import Fetcher
 
 
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
-
-
 def fetcher(handler: httpx.MockTransport | None = None, **limits: int | float) -> Fetcher:
     return Fetcher(Limits(**limits), handler)  # type: ignore[arg-type]  # each test names limits of the right type
 

@@ -34,11 +34,6 @@ START = RunnerStart(
 )
 
 
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
-
-
 class Recorded(Execution):
     """Keeps what it is told; more than once is a mistake of the pool's."""
 
@@ -121,6 +116,21 @@ class Bench:
         await runner.next_call(number)
         runner.send(outcome(number, micros=10))
         await trio.testing.wait_all_tasks_blocked()
+
+    async def queue_behind(self, seconds: float = 60.0) -> tuple[ScriptedRunner, ScriptedRunner, Recorded, Recorded]:
+        """Have call 1 run on the first runner, call 2 on the second, and call 3 wait on the first behind call 1.
+
+        Returns the runners, call 1 and call 3.
+        """
+        one, two = await self.up()
+        await self.teach(one)
+        first = self.submit(1, seconds=seconds)
+        await one.next_call(1)
+        self.submit(2, "m:other")
+        await two.next_call(2)
+        behind = self.submit(3)
+        await one.next_call(3)
+        return one, two, first, behind
 
 
 AnyBench = TypeVar("AnyBench", bound=Bench)
@@ -217,14 +227,7 @@ async def test_a_call_behind_a_slow_one_is_run_elsewhere_before_anything_younger
 
 async def test_the_first_of_two_outcomes_counts(autojump_clock: MockClock) -> None:
     async with running(Bench(runners_max=2)) as bench:
-        one, two = await bench.up()
-        await bench.teach(one)
-        bench.submit(1)
-        await one.next_call(1)
-        bench.submit(2, "m:other")
-        await two.next_call(2)
-        twice = bench.submit(3)
-        await one.next_call(3)
+        one, two, _, twice = await bench.queue_behind()
         await trio.sleep(0.05)
         two.send(outcome(2))
         await two.next_call(3)
@@ -240,14 +243,7 @@ async def test_the_first_of_two_outcomes_counts(autojump_clock: MockClock) -> No
 async def test_a_call_that_its_first_runner_has_begun_meanwhile_waits_no_more(autojump_clock: MockClock) -> None:
     """It waited for another runner while the one before it was slow; now that it runs it cannot be refused."""
     async with running(Bench(runners_max=2, queue_seconds_max=1)) as bench:
-        one, two = await bench.up()
-        await bench.teach(one)
-        bench.submit(1)
-        await one.next_call(1)
-        bench.submit(2, "m:other")
-        await two.next_call(2)
-        second = bench.submit(3)
-        await one.next_call(3)
+        one, _, _, second = await bench.queue_behind()
         await trio.sleep(0.5)
         one.send(outcome(1))
         await trio.sleep(2)
@@ -262,13 +258,7 @@ async def test_a_call_past_its_deadline_is_stopped_with_its_runner_and_another_i
     autojump_clock: MockClock,
 ) -> None:
     async with running(Bench()) as bench:
-        one, two = await bench.up()
-        await bench.teach(one)
-        late = bench.submit(1, seconds=3)
-        await one.next_call(1)
-        bench.submit(2, "m:other")
-        await two.next_call(2)
-        behind = bench.submit(3)
+        one, two, late, behind = await bench.queue_behind(seconds=3)
         started = trio.current_time()
         error = await answer_of(late)
         assert error is not None
@@ -391,14 +381,7 @@ async def test_a_runner_that_pins_too_many_pages_is_stopped(autojump_clock: Mock
 
 async def test_a_function_that_ends_its_process_is_told_so_and_others_run_elsewhere(autojump_clock: MockClock) -> None:
     async with running(Bench()) as bench:
-        one, two = await bench.up()
-        await bench.teach(one)
-        guilty = bench.submit(1)
-        await one.next_call(1)
-        bench.submit(2, "m:other")
-        await two.next_call(2)
-        innocent = bench.submit(3)
-        await one.next_call(3)
+        one, two, guilty, innocent = await bench.queue_behind()
         one.die(3)
         error = await answer_of(guilty)
         assert error is not None
@@ -854,7 +837,8 @@ def evil(tmp_path: Path) -> Iterator[RunnerBench]:
 async def test_whatever_a_function_does_to_its_process_it_is_answered_and_others_are_served(
     evil: RunnerBench, function: str, expected: str
 ) -> None:
-    async with running(ProcessBench(evil)) as bench:
+    # On a machine that does much else, three processes one after the other take longer than the default.
+    async with running(ProcessBench(evil, queue_seconds_max=60)) as bench:
         guilty = bench.submit(1, f"m:{function}", seconds=0.5)
         bench.pool.flush()
         innocent = [bench.submit(number, "m:value") for number in range(2, 6)]

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -31,11 +30,6 @@ from tests.functions.scripted_runners import ScriptedRunner, ScriptedRunners, ca
 from tests.functions.test_runner_pool import START, Recorded
 
 WRITE = Write(10001, b"i" * 16, b"{}")
-
-
-@pytest.fixture
-def autojump_clock() -> MockClock:
-    return MockClock(autojump_threshold=0)
 
 
 class Mutation:
@@ -107,8 +101,10 @@ class Bench:
         await wait_all_tasks_blocked()
         return runners
 
-    async def run(self, runner: ScriptedRunner, epoch: int, *, writes: int = 1) -> Call:
-        """Let the runner execute the next call with so many writes."""
+    async def run(self, runner: ScriptedRunner, epoch: int, *, writes: int = 1, times: int = 1) -> Call:
+        """Let the runner execute the next call with so many writes, or so many calls; return the last."""
+        for _ in range(times - 1):
+            await self.run(runner, epoch, writes=writes)
         while not isinstance(executed := await runner.next(), Call):
             assert isinstance(executed, Durable)
         self.pending += 1
@@ -159,6 +155,15 @@ async def running(**limits: Any) -> AsyncIterator[Bench]:
             nursery.cancel_scope.cancel()
 
 
+@asynccontextmanager
+async def running_lane(**limits: Any) -> AsyncIterator[tuple[Bench, ScriptedRunner, ScriptedRunner]]:
+    """A lane in its first epoch, the runner it is on, and another runner."""
+    async with running(**limits) as bench:
+        lane, other = await bench.up()
+        await lane.begin_epoch(1)
+        yield bench, lane, other
+
+
 async def test_mutations_run_and_are_answered_in_order_without_waiting_for_each_others_commit(
     autojump_clock: MockClock,
 ) -> None:
@@ -166,8 +171,7 @@ async def test_mutations_run_and_are_answered_in_order_without_waiting_for_each_
         lane, _ = await bench.up()
         assert await lane.begin_epoch(1) == Durable(10, 0)
         mutations = bench.submit(1, 2, 3)
-        for _ in mutations:
-            await bench.run(lane, 1)
+        await bench.run(lane, 1, times=len(mutations))
         assert [(commit.lane, commit.pending, commit.begin) for commit in bench.commits] == [
             (1, 1, 10),
             (1, 2, 10),
@@ -184,9 +188,7 @@ async def test_mutations_run_and_are_answered_in_order_without_waiting_for_each_
 
 async def test_an_answered_mutation_leaves_nothing_to_the_cyclic_collector(autojump_clock: MockClock) -> None:
     """Each would be kept, with its arguments and its outcome, until a collection that stops the hub for a while."""
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         gc.collect()
         gc.disable()
         try:
@@ -200,9 +202,7 @@ async def test_an_answered_mutation_leaves_nothing_to_the_cyclic_collector(autoj
 
 
 async def test_an_error_is_answered_only_when_what_it_was_computed_on_is_durable(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         (mutation,) = bench.submit(1)
         executed = await lane.next_call()
         error = ExecutionError("", "Uncaught ValueError")
@@ -220,9 +220,7 @@ async def test_the_replay_of_a_request_is_answered_with_the_timestamp_of_the_fir
     autojump_clock: MockClock,
 ) -> None:
     """Recorded durably it carries that; recorded by a pending outcome it has none yet: its own commit's is the same."""
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         durable, pending = bench.submit(1, 2)
         for replayed_ts, number in ((777, 1), (0, 2)):
             executed = await lane.next_call()
@@ -241,12 +239,9 @@ async def test_the_replay_of_a_request_is_answered_with_the_timestamp_of_the_fir
 async def test_a_refused_outcome_begins_an_epoch_with_everything_unanswered_in_order(
     autojump_clock: MockClock,
 ) -> None:
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         mutations = bench.submit(1, 2, 3, 4)
-        for _ in range(3):
-            await bench.run(lane, 1)
+        await bench.run(lane, 1, times=3)
         late = await lane.next_call()
         first = bench.commits[:]
         bench.block(first[0], lost=first[1:])
@@ -258,38 +253,30 @@ async def test_a_refused_outcome_begins_an_epoch_with_everything_unanswered_in_o
         lane.send(outcome(late.call, kind="mutation", writes=[WRITE], lane=1, pending=4))
         await wait_all_tasks_blocked()
         assert len(bench.commits) == 3
-        for _ in range(3):
-            await bench.run(lane, 2)
+        await bench.run(lane, 2, times=3)
         bench.block(*bench.commits[3:])
         assert all(mutation.committed for mutation in mutations)
 
 
 async def test_a_refusal_that_comes_after_its_epoch_ended_changes_nothing(autojump_clock: MockClock) -> None:
     """Outcomes that were on their way when the epoch failed are refused in a later block."""
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         mutations = bench.submit(1, 2)
-        for _ in mutations:
-            await bench.run(lane, 1)
+        await bench.run(lane, 1, times=len(mutations))
         old = bench.commits[:]
         bench.block(lost=old[:1])
         await lane.begin_epoch(2)
         bench.block(lost=old[1:], empty=True)
-        for _ in mutations:
-            await bench.run(lane, 2)
+        await bench.run(lane, 2, times=len(mutations))
         bench.block(*bench.commits[2:])
         assert all(mutation.committed for mutation in mutations)
         assert [mutation.losses for mutation in mutations] == [1, 0]
 
 
 async def test_a_rejected_outcome_is_answered_and_the_rest_runs_again(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         mutations = bench.submit(1, 2, 3)
-        for _ in mutations:
-            await bench.run(lane, 1)
+        await bench.run(lane, 1, times=len(mutations))
         old = bench.commits[:]
         bench.block(old[0], rejected=old[1:2], lost=old[2:])
         assert mutations[0].committed is not None
@@ -302,12 +289,9 @@ async def test_a_rejected_outcome_is_answered_and_the_rest_runs_again(autojump_c
 
 async def test_a_group_that_is_rejected_whole_is_answered_whole(autojump_clock: MockClock) -> None:
     """A full disk does that. Answered one by one, each would have cost an epoch in which all others ran again."""
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         mutations = bench.submit(1, 2, 3, 4)
-        for _ in range(3):
-            await bench.run(lane, 1)
+        await bench.run(lane, 1, times=3)
         bench.block(rejected=bench.commits[:], empty=True)
         assert [mutation.error is not None for mutation in mutations] == [True, True, True, False]
         over = await lane.next_call()
@@ -322,9 +306,7 @@ async def test_what_was_at_the_committer_when_the_runner_died_is_decided_before_
     autojump_clock: MockClock,
 ) -> None:
     """One attempt at most may be committed: the next is made when the last can be no more."""
-    async with running() as bench:
-        lane, other = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, other):
         mutations = bench.submit(1, 2, 3)
         await bench.run(lane, 1)
         await bench.run(lane, 1)
@@ -345,27 +327,21 @@ async def test_what_was_at_the_committer_when_the_runner_died_is_decided_before_
 
 
 async def test_an_epoch_that_fails_after_its_runner_died_begins_on_the_next_one(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, other = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, other):
         mutations = bench.submit(1, 2)
-        for _ in mutations:
-            await bench.run(lane, 1)
+        await bench.run(lane, 1, times=len(mutations))
         lane.die(-9)
         await wait_all_tasks_blocked()
         old = bench.commits[:]
         bench.block(lost=old)
         await other.begin_epoch(2)
-        for _ in mutations:
-            await bench.run(other, 2)
+        await bench.run(other, 2, times=len(mutations))
         bench.block(*bench.commits[2:])
         assert all(mutation.committed for mutation in mutations)
 
 
 async def test_without_a_runner_the_lane_waits_for_the_next_one(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, ordinary = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, ordinary):
         bench.pool.submit(Recorded(1))
         await ordinary.next_call()
         lane.die(-9)
@@ -385,9 +361,7 @@ async def test_without_a_runner_the_lane_waits_for_the_next_one(autojump_clock: 
 async def test_a_mutation_that_overruns_the_lane_is_run_elsewhere_and_the_others_go_on(
     autojump_clock: MockClock,
 ) -> None:
-    async with running() as bench:
-        lane, other = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, other):
         (slow,) = bench.submit(1, source="m:slow")
         (behind,) = bench.submit(2)
         (also_slow,) = bench.submit(3, source="m:slow")
@@ -405,9 +379,7 @@ async def test_a_mutation_that_overruns_the_lane_is_run_elsewhere_and_the_others
 
 async def test_a_mutation_that_kills_the_lane_again_and_again_cannot_stop_it(autojump_clock: MockClock) -> None:
     """A crash looks like a kill from outside. The mutation that was running leaves the lane, so the next one runs."""
-    async with running() as bench:
-        lane, other = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, other):
         crashing, innocent = bench.submit(1, 2)
         await lane.next_call()
         lane.die(-11)
@@ -419,9 +391,7 @@ async def test_a_mutation_that_kills_the_lane_again_and_again_cannot_stop_it(aut
 
 
 async def test_a_mutation_that_ends_the_lanes_process_is_told_so(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         (mutation,) = bench.submit(1)
         await lane.next_call()
         lane.die(3)
@@ -430,9 +400,7 @@ async def test_a_mutation_that_ends_the_lanes_process_is_told_so(autojump_clock:
 
 
 async def test_a_mutation_of_other_code_is_run_elsewhere(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         stale, after = bench.submit(1, 2)
         lane.send(Stale((await lane.next_call()).call))
         await bench.run(lane, 1)
@@ -445,9 +413,7 @@ async def test_a_mutation_of_other_code_is_run_elsewhere(autojump_clock: MockClo
 
 
 async def test_only_so_many_calls_are_dispatched_ahead(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         bench.submit(*range(AHEAD_MAX + 1))
         bench.pool.flush()
         for _ in range(AHEAD_MAX):
@@ -458,9 +424,7 @@ async def test_only_so_many_calls_are_dispatched_ahead(autojump_clock: MockClock
 
 
 async def test_only_so_many_bytes_are_dispatched_ahead_or_one_call(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         bench.submit(1, 2, args={"body": "x" * AHEAD_BYTES_MAX})
         bench.pool.flush()
         await bench.run(lane, 1)
@@ -469,9 +433,7 @@ async def test_only_so_many_bytes_are_dispatched_ahead_or_one_call(autojump_cloc
 
 
 async def test_a_mutation_that_finds_no_runner_is_refused_in_time(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, other = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, other):
         bench.runners.failing = True
         bench.pool.submit(Recorded(1, seconds=600))
         await other.next_call()
@@ -490,9 +452,7 @@ async def test_a_mutation_that_finds_no_runner_is_refused_in_time(autojump_clock
 
 
 async def test_what_is_running_or_at_the_committer_does_not_expire(autojump_clock: MockClock) -> None:
-    async with running() as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane() as (bench, lane, _):
         (mutation,) = bench.submit(1)
         await bench.run(lane, 1)
         await trio.sleep(100)
@@ -507,9 +467,7 @@ async def test_what_is_running_or_at_the_committer_does_not_expire(autojump_cloc
 
 
 async def test_others_are_held_back_while_the_head_has_lost_too_often(autojump_clock: MockClock) -> None:
-    async with running(lane_losses_max=2) as bench:
-        lane, _ = await bench.up()
-        await lane.begin_epoch(1)
+    async with running_lane(lane_losses_max=2) as (bench, lane, _):
         bench.submit(1)
         for epoch in (1, 2):
             assert not bench.lane.holding

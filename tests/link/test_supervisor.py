@@ -7,13 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from rtdb.link import supervisor
 from rtdb.link.supervisor import open_listeners, refuse_taken_port, start_child
+from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -51,11 +51,8 @@ class Serve:
         return path.read_text().splitlines() if path.exists() else []
 
     def wait_starts(self, count: int) -> list[str]:
-        deadline = time.monotonic() + 30
-        while len(self.starts()) < count:
-            assert time.monotonic() < deadline, self.starts()
-            assert self.process.poll() is None, self.process.communicate()
-            time.sleep(0.01)
+        wait_until(lambda: len(self.starts()) >= count or self.process.poll() is not None, lambda: str(self.starts()))
+        assert len(self.starts()) >= count, self.process.communicate()
         return self.starts()
 
     def signal(self, number: int) -> None:
@@ -118,10 +115,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, second: int) -> None:
     serve = Serve(tmp_path, "stubborn")
     serve.wait_starts(1)
     serve.signal(signal.SIGTERM)
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "asked").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until((tmp_path / "asked").exists)
     serve.signal(second)
     assert serve.end()[0] != 0
 
@@ -139,11 +133,8 @@ def test_the_hub_dies_with_serve(tmp_path: Path) -> None:
     (started,) = serve.wait_starts(1)
     serve.process.kill()
     serve.end()
-    pid = int(started.split()[0])
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    stat = Path(f"/proc/{started.split()[0]}/stat")
+    wait_until(lambda: not stat.exists() or "Z" in stat.read_text().rpartition(")")[2])
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
