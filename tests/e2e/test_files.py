@@ -366,6 +366,16 @@ def test_an_action_reads_what_a_client_has_uploaded_and_stores_for_clients_to_re
     assert client.request("action", "files:count", {"id": NOWHERE}) is None
 
 
+def test_an_http_action_passes_the_body_of_a_request_into_a_file_and_a_file_into_its_answer(files: FileServer) -> None:
+    content = os.urandom(3_000_000)
+    site = files.server.url + "/http/files"
+    storage_id = files.http.post(site, content=content, headers={"content-type": "image/png"}).json()
+    assert files.get(storage_id).content == content
+    response = files.http.get(f"{site}/{storage_id}")
+    assert (response.content, response.headers["content-type"]) == (content, "image/png")
+    assert files.http.get(f"{site}/{NOWHERE}").status_code == 404
+
+
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 

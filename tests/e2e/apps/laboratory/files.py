@@ -1,6 +1,6 @@
 """Files without anything around them."""
 
-from rtdb import action, mutation, query
+from rtdb import Response, action, http_action, mutation, query
 
 
 @mutation
@@ -59,3 +59,16 @@ async def count(ctx, id):
     async for piece in blob:
         found += len(piece) - piece.count(0)
     return found
+
+
+@http_action
+async def upload(ctx, request):
+    return Response.json(await ctx.storage.store(request, request.headers.get("Content-Type")))
+
+
+@http_action
+async def download(ctx, request):
+    blob = await ctx.storage.get(request.path.removeprefix("/files/"))
+    if blob is None:
+        return Response("no such file", 404)
+    return Response(blob, headers={"Content-Type": blob.content_type})
