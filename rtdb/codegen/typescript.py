@@ -14,14 +14,14 @@ from rtdb.codegen.field_paths import ANY_NAME, field_paths
 from rtdb.codegen.typescript_types import object_type, property_name, string_literal, type_of
 from rtdb.functions.description import Description, FunctionDescription
 from rtdb.schema.schema import Schema, schema_from_json
-from rtdb.schema.table import Table
 from rtdb.schema.validator_json import validator_from_json
-from rtdb.schema.validators import Validator
 from rtdb.values.function_path import parse_function_path
 
 __all__ = ["typescript_files"]
 
 _INDENT: Final = "  "
+_SYSTEM_TABLES: Final = ("_storage", "_scheduled_functions")
+"""Those of the official client's ``SystemTableNames``."""
 
 
 def typescript_files(description: Description) -> dict[str, str]:
@@ -122,9 +122,7 @@ export const internal = anyApi;
 def _data_model(schema: Schema | None) -> str:
     if schema is None:
         return _NO_SCHEMA
-    tables = object_type(
-        (name, _table_type(schema.document(name), table, _INDENT)) for name, table in schema.tables.items()
-    )
+    tables = object_type((name, _table_type(schema, name, _INDENT)) for name in schema.tables)
     # What a schema that is not enforced does not name may be there all the same.
     others = "" if schema.schema_validation else " & AnyDataModel"
     imported = "DocumentByName, SystemTableNames, TableNamesInDataModel"
@@ -146,14 +144,16 @@ export type Id<TableName extends TableNames | SystemTableNames> = GenericId<Tabl
 """
 
 
-def _table_type(document: Validator, table: Table, indent: str) -> str:
+def _table_type(schema: Schema, name: str, indent: str) -> str:
     deeper = indent + _INDENT
+    table, document = schema.tables[name], schema.document(name)
+    tables = {*schema.tables, *_SYSTEM_TABLES}
     paths = sorted(set(field_paths(document)))
     indexes: dict[str, tuple[str, ...]] = {"by_id": ("_id",), "by_creation_time": ("_creationTime",)}
     indexes |= {index.name: (*index.fields, "_creationTime") for index in table.indexes}
     return object_type(
         (
-            ("document", type_of(document, deeper)),
+            ("document", type_of(document, deeper, tables)),
             ("fieldPaths", " | ".join(map(_path_type, paths)) or "string"),
             (
                 "indexes",

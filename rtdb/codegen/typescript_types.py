@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
 from rtdb.schema.validators import (
@@ -41,24 +41,27 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*", re.ASCII)
 _INDENT: Final = "  "
 
 
-def type_of(validator: Validator, indent: str = "") -> str:
-    """Return the type of what a validator accepts; lines after the first one begin with ``indent``."""
+def type_of(validator: Validator, indent: str = "", tables: Container[str] | None = None) -> str:
+    """Return the type of what a validator accepts; lines after the first one begin with ``indent``.
+
+    Where ``Id`` is declared for certain ``tables`` only, ids of others are ``GenericId``.
+    """
     match validator:
         case ScalarValidator(kind=kind):
             return _SCALARS[kind]
         case LiteralValidator(value=value):
             return _literal_type(value)
         case IdValidator(table=table):
-            return f"Id<{string_literal(table)}>"
+            return f"{'Id' if tables is None or table in tables else 'GenericId'}<{string_literal(table)}>"
         case ArrayValidator(element=element):
-            return f"Array<{type_of(element, indent)}>"
+            return f"Array<{type_of(element, indent, tables)}>"
         case RecordValidator(keys=keys, values=values):
-            return f"Record<{type_of(keys, indent)}, {type_of(values, indent)}>"
+            return f"Record<{type_of(keys, indent, tables)}, {type_of(values, indent, tables)}>"
         case UnionValidator(members=members):
             # Without repeats: `v.union(v.id("a"), v.id("a"))` is one type.
-            return " | ".join(dict.fromkeys(type_of(member, indent) for member in members)) or "never"
+            return " | ".join(dict.fromkeys(type_of(member, indent, tables) for member in members)) or "never"
         case ObjectValidator(fields=fields):
-            return object_type(_properties(fields, indent + _INDENT), indent)
+            return object_type(_properties(fields, indent + _INDENT, tables), indent)
 
 
 def object_type(properties: Iterable[tuple[str, str]], indent: str = "") -> str:
@@ -77,9 +80,11 @@ def string_literal(text: str) -> str:
     return json.dumps(text)
 
 
-def _properties(fields: Mapping[str, FieldValidator], indent: str) -> Iterator[tuple[str, str]]:
+def _properties(
+    fields: Mapping[str, FieldValidator], indent: str, tables: Container[str] | None
+) -> Iterator[tuple[str, str]]:
     for name, field in fields.items():
-        yield f"{property_name(name)}{'?' if field.optional else ''}", type_of(field.validator, indent)
+        yield f"{property_name(name)}{'?' if field.optional else ''}", type_of(field.validator, indent, tables)
 
 
 def _literal_type(value: LiteralValue) -> str:
