@@ -12,19 +12,16 @@ from typing import Any
 
 from rtdb.config import Config
 from rtdb.functions.runner import Runner, open_runner
-from rtdb.link.frames import BlockApplied, Call, Commit, Outcome, RequestKind, Stale
+from rtdb.link.frames import BlockApplied, Call, Commit, Outcome, RequestKind
 from rtdb.storage.check import check_environment
 from rtdb.transaction.group_commit import Committer, open_committer
 from rtdb.transaction.maintenance import Maintenance
 from rtdb.values.json_codec import decode_canonical, encode
 from tests.functions.runner_bench import start_message
+from tests.model.database_machine import DeployFailed
 from tests.transaction.workbench import ManualClock, SeededRandom
 
-__all__ = ["DeployFailed", "LocalServer"]
-
-
-class DeployFailed(Exception):
-    """The deploy was refused, and has changed nothing."""
+__all__ = ["LocalServer"]
 
 
 class _Crash(Exception):
@@ -64,9 +61,18 @@ class LocalServer:
     def seq(self) -> int:
         return self._committer.position.seq
 
-    def execute(self, kind: RequestKind, path: str, args: Any, at: int | None = None) -> Outcome | None:
-        """Run a call and commit nothing; None where another app was deployed at that position."""
-        return self._execute(self._runner, kind, path, args, at=at)
+    def call(self, kind: RequestKind, path: str, args: Any) -> bytes | None:
+        """Run a function and commit what it has written; return its result, or None if it failed of itself."""
+        outcome = self.execute(kind, path, args)
+        if outcome.error is None and kind == "mutation":
+            assert not self.commit(outcome).losses, "nobody else has written"
+        return outcome.result
+
+    def execute(self, kind: RequestKind, path: str, args: Any, at: int | None = None) -> Outcome:
+        """Run a function, at a position at which this app was deployed, and commit nothing."""
+        outcome = self._execute(self._runner, kind, path, args, at=at)
+        assert outcome.error is None or outcome.error.system == 0, outcome.error
+        return outcome
 
     def commit(self, *outcomes: Outcome) -> BlockApplied:
         """Have the committer decide about mutations, as one group."""
@@ -92,6 +98,11 @@ class LocalServer:
             if self._maintenance.pause_seconds() == 0.0:
                 self._maintenance.step()
 
+    def deploy(self, schema: str) -> None:
+        """Deploy the app with another schema. Raises :class:`DeployFailed`."""
+        self.begin_deploy(schema)
+        self.finish_deploy()
+
     def begin_deploy(self, schema: str, bundle: str | None = None) -> None:
         """Prepare the tables and check the documents there are. Raises :class:`DeployFailed`."""
         bundle = bundle or self._write(schema)
@@ -116,12 +127,11 @@ class LocalServer:
         self._runner = deploy.runner
         self._bundle = deploy.bundle
 
-    def problems(self) -> list[str]:
-        """Walk the database as `rtdb check` does."""
-        return check_environment(self._committer.environment).problems
-
-    def close(self) -> None:
+    def close(self) -> list[str]:
+        """Close the database, and return what `rtdb check` finds wrong with it."""
+        problems = check_environment(self._committer.environment).problems
         self._committer.environment.close()
+        return problems
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
@@ -147,13 +157,13 @@ class LocalServer:
 
     def _execute(
         self, runner: Runner, kind: RequestKind, path: str, args: Any, *, at: int | None = None, by_server: bool = False
-    ) -> Outcome | None:
+    ) -> Outcome:
         self.clock.now += 1_000_000
         self._calls += 1
         call = Call(self._calls, kind, path, encode(args), None, by_server, at, None, None, by_server)
         (reply,) = runner.receive([call])
-        assert isinstance(reply, Outcome | Stale)
-        return None if isinstance(reply, Stale) else reply
+        assert isinstance(reply, Outcome), "the runner's app is the deployed one"
+        return reply
 
     def _deploy_step(self, name: str, asked: dict[str, Any]) -> Any:
         """Take a step; if it is refused, drop what was begun."""
@@ -168,7 +178,6 @@ class LocalServer:
 
     def _step(self, runner: Runner, name: str, asked: dict[str, Any]) -> Any:
         outcome = self._execute(runner, "any", f"_system/deployments:{name}", asked, by_server=True)
-        assert outcome is not None, "the server's own functions need no deployment"
         if outcome.error is not None:
             raise DeployFailed(outcome.error.message)
         if outcome.kind == "mutation":
