@@ -71,7 +71,7 @@ def test_a_scheduled_mutation_runs_when_it_is_due(call: Caller, batch: str) -> N
     assert job["name"] == "jobs.js:write"
     assert job["args"] == [{"batch": batch, "number": 1}]
     assert before + 300 <= job["scheduledTime"] <= job["completedTime"] <= time.time() * 1000
-    assert job["completedTime"] - job["scheduledTime"] < 1000
+    assert job["completedTime"] - job["scheduledTime"] < 5000
 
 
 def test_clients_watch_the_state_of_a_job(server: ServerProcess, start_client: StartClient, batch: str) -> None:
@@ -139,14 +139,14 @@ def test_thousands_due_at_once_all_run_and_clients_are_served_meanwhile(call: Ca
         ran = len(call.ran(batch))
         slowest = max(slowest, time.monotonic() - begun)
     assert call.ran(batch) == [*range(count)]
-    assert slowest < 2.0
+    assert slowest < 5.0
 
 
 def test_cron_jobs_run_again_and_again(call: Caller) -> None:
     for cron in ("mutation", "action"):
         wait_until(lambda cron=cron: len(call("query", "jobs:ticks", cron=cron)) >= 3)  # type: ignore[misc]  # bound now
         times = sorted(call("query", "jobs:ticks", cron=cron))
-        assert all(after - before < 2500 for before, after in pairwise(times)), times
+        assert all(after - before < 10_000 for before, after in pairwise(times)), times
         assert len(times) <= (times[-1] - times[0]) / 1000 + 2
     assert call("query", "jobs:ticks", cron="monthly") == []
 
@@ -287,8 +287,8 @@ def test_jobs_that_misbehave_have_failed_and_others_go_on(tmp_path: Path) -> Non
 BEFORE = """
     @mutation
     def plan(ctx):
-        ctx.scheduler.run_after(1500, "m:kept")
-        ctx.scheduler.run_after(1500, "m:gone")
+        ctx.scheduler.run_after(8000, "m:kept")
+        ctx.scheduler.run_after(8000, "m:gone")
 
     @internal_mutation
     def kept(ctx):
