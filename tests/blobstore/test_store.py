@@ -170,3 +170,37 @@ def test_a_full_disk_is_told_from_a_broken_one() -> None:
     assert is_disk_full(OSError(errno.EDQUOT, ""))
     assert is_disk_full(OSError(errno.EFBIG, ""))
     assert not is_disk_full(OSError(errno.EIO, ""))
+
+
+def test_content_has_its_name_only_when_it_is_durable_and_the_name_is_durable_before_anybody_is_told(
+    blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power failure may take is what was not synced: so the order of these calls is what durability rests on."""
+    happened: list[tuple[str, str]] = []
+    fsync, link = os.fsync, os.link
+
+    def noted_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        happened.append(("synced", os.readlink(f"/proc/self/fd/{descriptor}")))
+
+    def noted_link(source: Path, target: Path) -> None:
+        link(source, target)
+        happened.append(("linked", str(target)))
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "link", noted_link)
+    for _ in range(2):  # also when the name is there: whoever made it may not have synced it
+        happened.clear()
+        incoming = blobs.begin()
+        incoming.write(b"content")
+        name = incoming.finish().name
+        blobs.publish(incoming, name)
+        happened.append(("told", name))
+        incoming.discard()
+        path = blobs.path(name)
+        expected = [("synced", str(incoming.path)), ("linked", str(path)), ("synced", str(path.parent)), ("told", name)]
+        assert happened in (expected, [step for step in expected if step[0] != "linked"])
+    assert ("linked", str(path)) not in happened
+    happened.clear()
+    blobs.remove([name])
+    assert happened == [("synced", str(path.parent))]

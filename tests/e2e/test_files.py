@@ -7,6 +7,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -484,6 +485,22 @@ def test_a_file_is_still_there_after_a_restart(limited: MakeServer) -> None:
     files.server.kill()
     files.server.start()
     assert files.get(storage_id).content == b"durable"
+
+
+def test_an_upload_under_way_is_finished_when_the_server_is_stopped(limited: MakeServer) -> None:
+    files = limited()
+    with files.begin_upload("Content-Length: 10", "Content-Type: text/plain") as connection:
+        connection.sendall(b"01234")
+        wait_until(lambda: len(files.incoming()) == 1)
+        with ThreadPoolExecutor(1) as executor:
+            stopped = executor.submit(files.server.stop)
+            wait_until(lambda: "draining" in files.server.log)
+            connection.sendall(b"56789")
+            status, body = read_answer(connection)
+            assert stopped.result() == 0
+    assert status == 200, body
+    files.server.start()
+    assert files.get(msgspec.json.decode(body)["storageId"]).content == TEN
 
 
 def test_rtdb_check_reads_the_content_of_files_beside_a_server_that_runs(limited: MakeServer) -> None:
