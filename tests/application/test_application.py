@@ -128,12 +128,14 @@ class Bench:
         await runners[0].begin_epoch()
         return runners
 
-    def request(self, path: str = "m:read", kind: Any = "query", **options: Any) -> int:
-        self._requests += 1
-        request = CallRequest(self._requests, kind, path, encode({}), None, False, **options)
+    def request(self, path: str = "m:read", kind: Any = "query", *, number: int = 0, **options: Any) -> int:
+        if not number:
+            self._requests += 1
+            number = self._requests
+        request = CallRequest(number, kind, path, encode({}), None, False, **options)
         self.application.gateway_message(0, request)
         self.application.pump()
-        return self._requests
+        return number
 
     def block(
         self,
@@ -465,14 +467,17 @@ async def test_a_cancel_means_the_call_of_its_own_gateway(autojump_clock: MockCl
         _, runner = await bench.up(2)
         bench.request()
         old = bench.request()
+        between = bench.request()
         bench.application.remove_gateway(0)
         bench.application.add_gateway(0, bench.gateway)
-        bench._requests = old - 1
-        new = bench.request()
-        await bench.execute(runner)
-        await bench.execute(runner)
+        new = bench.request(number=old)
+        for _ in range(2):
+            await bench.execute(runner, micros=50_000)
+        assert bench.application.calls == 2
         cancel(bench, new)
-        assert bench.application.calls == 1  # it has begun
+        assert bench.application.calls == 1
+        cancel(bench, between)
+        assert bench.application.calls == 1, "that one has begun"
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
