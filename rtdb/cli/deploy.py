@@ -108,9 +108,7 @@ def _generate(functions: Path) -> str | None:
     return None
 
 
-def target_of(
-    url: str | None, admin_key: str | None, env_file: Path | None, admin_key_file: Path | None = None
-) -> Target:
+def target_of(url: str | None, admin_key: str | None, env_file: Path | None, admin_key_file: Path | None) -> Target:
     """Return the server the options and the environment name, or end the command."""
     try:
         return find_target(
