@@ -29,7 +29,7 @@ async def history_of(data_dir: Path, load: Load, program: Path = REPOSITORY / "s
 
 @pytest.mark.parametrize(
     "load",
-    [Load(1_500, kills=5), pytest.param(Load(60_000, sessions=8, kills=200, seed=1), marks=pytest.mark.soak)],
+    [Load(1_500, kills=5), pytest.param(Load(30_000, sessions=8, kills=100, seed=1), marks=pytest.mark.soak)],
     ids=["some", "many"],
 )
 async def test_a_history_with_kills_has_no_anomaly(tmp_path: Path, load: Load) -> None:
