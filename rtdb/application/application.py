@@ -36,11 +36,15 @@ from rtdb.link import frames, log_frames
 from rtdb.link.link import Message
 from rtdb.reactivity.reactor import ReactorStatistics
 from rtdb.scheduler.driver import Scheduler
+from rtdb.storage.keys import BY_ID, index_number
+from rtdb.storage.system_tables import ENVIRONMENT_VARIABLES_TABLE
 
 __all__ = ["FILE_STEPS", "Application"]
 
 FILE_STEPS: Final = "_system/files"
 """The module of the server's own functions whose steps gateways may take."""
+ENVIRONMENT_INDEX: Final = index_number(ENVIRONMENT_VARIABLES_TABLE, BY_ID)
+"""Environment variables by id: every change of one is a change there."""
 
 
 TICK_SECONDS: Final = 0.25
@@ -209,6 +213,8 @@ class Application:
             self._watched.block_applied(block)
             self.scheduler.block_applied(block)
             self._completions.block_applied()
+            if any(change.index == ENVIRONMENT_INDEX for change in block.changes):
+                self._action_pool.environment_changed()
         self._mutations.block_applied(block)
 
     # --- time and end -------------------------------------------------------------------------------------------------

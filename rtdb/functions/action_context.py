@@ -8,6 +8,7 @@
 ``ctx.storage``       files: stored and read, however large
 ``ctx.fetch``         an HTTP request
 ``ctx.auth``          who is calling; the functions it runs are called by the same
+``ctx.env``           environment variables, as they were when it started
 ``ctx.log``           ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
 ``ctx.now()``         the time, whole milliseconds since the epoch
 ``ctx.random``        unpredictable numbers
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rtdb.clock import Clock
 from rtdb.functions.blob import Blob
 from rtdb.functions.context import Auth, FunctionReference, Invocation, Logger
+from rtdb.functions.environment_context import Environment
 from rtdb.functions.scheduler_context import time_after, time_at
 from rtdb.link.frames import FunctionKind
 from rtdb.values.value import Value
@@ -136,13 +138,16 @@ class ActionScheduler:
 class ActionContext:
     """The context of an action."""
 
-    __slots__ = ("_clock", "_operations", "auth", "log", "random", "scheduler", "storage")
+    __slots__ = ("_clock", "_operations", "auth", "env", "log", "random", "scheduler", "storage")
 
-    def __init__(self, operations: ActionOperations, invocation: Invocation, clock: Clock) -> None:
+    def __init__(
+        self, operations: ActionOperations, invocation: Invocation, environment: Environment, clock: Clock
+    ) -> None:
         self._operations = operations
         self._clock = clock
         self.log = Logger(invocation.log_lines)
         self.auth = Auth(invocation)
+        self.env = environment
         self.random = random.SystemRandom()
         self.scheduler = ActionScheduler(operations, clock)
         self.storage = ActionStorage(operations)

@@ -123,6 +123,11 @@ class ActionPool:
                 execution.failed(error)
         self.flush()
 
+    def environment_changed(self) -> None:
+        """Tell every action runner that environment variables have changed, before it is given anything more."""
+        for runner in self._fleet.processes:
+            runner.link.queue(frames.EnvironmentChanged())
+
     def flush(self) -> None:
         """Send what has been dispatched and answered."""
         self._fleet.flush()

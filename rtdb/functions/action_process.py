@@ -24,6 +24,7 @@ from rtdb.errors import RtdbError
 from rtdb.functions.action_runner import ActionRunner
 from rtdb.functions.app_loader import AppLoadError, load_app
 from rtdb.functions.description import encode_description
+from rtdb.functions.environment_context import built_in_variables
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.loop_watch import LoopWatch
 from rtdb.functions.pulse import Pulse, open_pulse
@@ -84,6 +85,7 @@ async def run(link: Link, pulse: Pulse) -> None:
                 fetcher=Fetcher(limits),
                 blobs=BlobStore(config.data_dir, SystemRandom()),
                 addresses=FileAddresses(start.cloud_url, UploadTokens(start.upload_key, config.instance_name)),
+                built_in=built_in_variables(start.cloud_url, start.site_url),
             )
             await runner.run(messages)
         link.flush()

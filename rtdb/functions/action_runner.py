@@ -7,6 +7,7 @@
     hub ── ActionCancel ──▶ that task is cancelled
     hub ── Cancel ──▶ the client of a request has gone away
     hub ── Answer ──▶ the action that asked      ◀── CallRequest, Cancel
+    hub ── EnvironmentChanged ──▶ variables are asked for again
     hub ── Drain ──▶ nothing more comes; the runner ends with its last action
 
 It opens no database. What it must know of tables, to check ids in arguments and results, it asks the hub for.
@@ -14,7 +15,7 @@ It opens no database. What it must know of tables, to check ids in arguments and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 
 import msgspec
@@ -25,11 +26,12 @@ from rtdb.blobstore.store import BlobStore
 from rtdb.clock import Clock, Random
 from rtdb.config import Limits
 from rtdb.functions.action_files import ActionFiles
+from rtdb.functions.action_variables import ActionVariables, Ask
 from rtdb.functions.app_loader import App
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.http_actions import AnsweredRequest
 from rtdb.functions.pulse import Pulse
-from rtdb.functions.running_action import ActionEnvironment, Ask, CalledAction, RunningAction
+from rtdb.functions.running_action import ActionEnvironment, CalledAction, RunningAction
 from rtdb.functions.system.tables import NUMBERS_PATH
 from rtdb.link import frames
 from rtdb.link.call_table import CallTable
@@ -58,6 +60,7 @@ class ActionRunner:
         fetcher: Fetcher,
         blobs: BlobStore,
         addresses: FileAddresses,
+        built_in: Mapping[str, str],
     ) -> None:
         self._link = link
         self._pulse = pulse
@@ -65,6 +68,7 @@ class ActionRunner:
         self._running: dict[int, RunningAction] = {}
         self._requests: dict[int, AnsweredRequest] = {}
         """Those of the running actions that answer requests."""
+        self._variables = ActionVariables(self._calls.call, built_in, limits)
         self._environment = ActionEnvironment(
             app,
             limits,
@@ -72,6 +76,7 @@ class ActionRunner:
             random=random,
             ask=self._calls.call,
             tables=_TableNumbers(app, self._calls.call),
+            variables=self._variables,
             fetcher=fetcher,
             files=ActionFiles(blobs, addresses, self._calls, self._calls.call, limits, clock),
         )
@@ -111,6 +116,8 @@ class ActionRunner:
                     action_or_none.cancel(message.error)
             case frames.Answer():
                 self._calls.answer(message)
+            case frames.EnvironmentChanged():
+                self._variables.changed()
             case frames.Drain():
                 self._draining = True
                 self._end_if_drained()

@@ -6,11 +6,26 @@ listed here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Final
 
 from rtdb.errors import DeveloperError
 
-__all__ = ["Environment", "MissingVariableError"]
+__all__ = [
+    "CLOUD_URL",
+    "SITE_URL",
+    "Environment",
+    "MissingVariableError",
+    "built_in_variables",
+    "check_variable_name",
+    "unreadable_error",
+]
+
+CLOUD_URL: Final = "CONVEX_CLOUD_URL"
+SITE_URL: Final = "CONVEX_SITE_URL"
+
+NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class MissingVariableError(DeveloperError, KeyError):
@@ -55,3 +70,32 @@ def _checked(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"An environment variable is named by a text, not by {type(name).__name__}")
     return name
+
+
+def built_in_variables(cloud_url: str, site_url: str) -> dict[str, str]:
+    """Return the variables that every server has."""
+    return {CLOUD_URL: cloud_url, SITE_URL: site_url}
+
+
+def check_variable_name(name: str, bytes_max: int) -> None:
+    """Raise DeveloperError for what cannot be the name of a variable."""
+    if len(name.encode("utf-8", "replace")) > bytes_max:
+        raise DeveloperError(
+            f"The environment variable name {name[:bytes_max]}… is too long. Environment variable names must be "
+            f"at most {bytes_max} bytes.",
+            code="EnvironmentVariableNameTooLong",
+        )
+    if NAME.fullmatch(name) is None:
+        raise DeveloperError(
+            f"The environment variable name {name} is invalid. Environment variable names must begin with a letter "
+            "and may only include characters a-z, A-Z, 0-9, and underscores.",
+            code="EnvironmentVariableNameInvalid",
+        )
+
+
+def unreadable_error(name: str) -> DeveloperError:
+    return DeveloperError(
+        f"The value of the environment variable {name} was sealed with another instance secret. Put the file "
+        "instance.secret back that this data belongs to, or set the variable again.",
+        code="EnvironmentVariableUnreadable",
+    )

@@ -17,7 +17,6 @@ A value is put into nothing but results: no error and no log line of ours holds 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -26,17 +25,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from rtdb.config import Limits
-from rtdb.errors import DeveloperError
+from rtdb.functions.environment_context import check_variable_name, unreadable_error
 from rtdb.storage.system_tables import ENVIRONMENT_VARIABLES_TABLE, environment_variable_id
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.json_codec import decode_canonical
 
-__all__ = ["CLOUD_URL", "SITE_URL", "EnvironmentVariables", "SealedVariable"]
+__all__ = ["EnvironmentVariables", "SealedVariable"]
 
-CLOUD_URL: Final = "CONVEX_CLOUD_URL"
-SITE_URL: Final = "CONVEX_SITE_URL"
-
-NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 VERSION: Final = b"\x01"
 NONCE: Final = bytes(12)
 TAG_BYTES: Final = 16
@@ -69,17 +64,13 @@ class EnvironmentVariables:
         built_in = self.built_in.get(name)
         if built_in is not None:
             return built_in
-        self.check_name(name)
+        check_variable_name(name, self.limits.environment_name_bytes_max)
         variable = self._stored(transaction, name)
         if variable is None:
             return None
         value = self.open(variable)
         if value is None:
-            raise DeveloperError(
-                f"The value of the environment variable {name} was sealed with another instance secret. Put the file "
-                "instance.secret back that this data belongs to, or set the variable again.",
-                code="EnvironmentVariableUnreadable",
-            )
+            raise unreadable_error(name)
         return value
 
     def all_stored(self, transaction: Transaction) -> Iterator[SealedVariable]:
@@ -113,22 +104,6 @@ class EnvironmentVariables:
             return self._cipher.decrypt(NONCE, variable.value[len(VERSION) :], variable.name.encode()).decode()
         except InvalidTag:
             return None
-
-    def check_name(self, name: str) -> None:
-        """Raise DeveloperError for what cannot be a name."""
-        size_max = self.limits.environment_name_bytes_max
-        if len(name.encode("utf-8", "replace")) > size_max:
-            raise DeveloperError(
-                f"The environment variable name {name[:size_max]}… is too long. Environment variable names must be "
-                f"at most {size_max} bytes.",
-                code="EnvironmentVariableNameTooLong",
-            )
-        if NAME.fullmatch(name) is None:
-            raise DeveloperError(
-                f"The environment variable name {name} is invalid. Environment variable names must begin with a letter "
-                "and may only include characters a-z, A-Z, 0-9, and underscores.",
-                code="EnvironmentVariableNameInvalid",
-            )
 
     def _stored(self, transaction: Transaction, name: str) -> SealedVariable | None:
         stored = transaction.get_stored(ENVIRONMENT_VARIABLES_TABLE, environment_variable_id(name))

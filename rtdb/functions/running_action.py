@@ -28,6 +28,7 @@ from rtdb.config import Limits
 from rtdb.errors import DeveloperError, RtdbError
 from rtdb.functions.action_context import ActionContext
 from rtdb.functions.action_files import ActionFiles
+from rtdb.functions.action_variables import ActionVariables, Ask
 from rtdb.functions.app_loader import App, AppFunction
 from rtdb.functions.blob import Blob
 from rtdb.functions.context import Invocation
@@ -54,11 +55,9 @@ from rtdb.functions.scheduling import check_job_arguments, find_target
 from rtdb.link.frames import (
     ActionCall,
     ActionOutcome,
-    Answer,
     ExecutionError,
     FunctionKind,
     Origin,
-    RequestKind,
 )
 from rtdb.storage.system_tables import SCHEDULED_FUNCTIONS_TABLE
 from rtdb.transaction.near_limit import near_limit
@@ -82,14 +81,6 @@ Result = TypeVar("Result")
 _log = structlog.get_logger("rtdb.actions")
 
 
-class Ask(Protocol):
-    """Have the hub run a function."""
-
-    async def __call__(
-        self, kind: RequestKind, path: str, args: bytes, identity: bytes | None, *, internal: bool, origin: Origin
-    ) -> Answer: ...
-
-
 class TableNumbers(Protocol):
     """Numbers and names of tables, remembered; ``asked`` is set when they are looked up."""
 
@@ -110,6 +101,7 @@ class ActionEnvironment:
         random: Random,
         ask: Ask,
         tables: TableNumbers,
+        variables: ActionVariables,
         fetcher: Fetcher,
         files: ActionFiles,
         stopwatch: Callable[[], int] = time.perf_counter_ns,
@@ -120,6 +112,7 @@ class ActionEnvironment:
         self.random = random
         self.ask = ask
         self.tables = tables
+        self.variables = variables
         self.fetcher = fetcher
         self.files = files
         self.stopwatch = stopwatch
@@ -254,8 +247,9 @@ class ActionRun:
     async def run_code(self, code: Callable[[ActionContext], Awaitable[Result]]) -> Result:
         """Run code of the app, and end what it has left behind. Raises CallFailed."""
         environment = self._environment
+        variables = await environment.variables.current()
         try:
-            return await code(ActionContext(self, self._invocation, environment.clock))
+            return await code(ActionContext(self, self._invocation, variables, environment.clock))
         except trio.Cancelled:
             raise
         except BaseException as error:  # also SystemExit and KeyboardInterrupt: it is the app's code that raised them

@@ -6,7 +6,8 @@ from typing import Self
 
 from rtdb.blobstore.addresses import FileAddresses, UploadTokens
 from rtdb.config import Config
-from rtdb.functions.environment_variables import CLOUD_URL, SITE_URL, EnvironmentVariables
+from rtdb.functions.environment_context import built_in_variables
+from rtdb.functions.environment_variables import EnvironmentVariables
 from rtdb.functions.system import system_functions
 from rtdb.link.frames import RunnerStart
 from rtdb.transaction.cursor import CursorCodec
@@ -28,7 +29,7 @@ class Services:
     @classmethod
     def of_runner(cls, start: RunnerStart, config: Config) -> Self:
         """Return those of a runner that was started so."""
-        built_in = {CLOUD_URL: start.cloud_url, SITE_URL: start.site_url}
+        built_in = built_in_variables(start.cloud_url, start.site_url)
         return cls(
             CursorCodec(start.cursor_key, config.instance_name),
             EnvironmentVariables(start.environment_key, built_in, config.limits),

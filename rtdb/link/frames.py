@@ -44,6 +44,7 @@ __all__ = [
     "DeployRequest",
     "Drain",
     "Durable",
+    "EnvironmentChanged",
     "ExecutionError",
     "ExecutionKind",
     "FileStep",
@@ -300,6 +301,10 @@ class ActionCancel(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="
 
     call: int
     error: ExecutionError
+
+
+class EnvironmentChanged(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="environment_changed"):
+    """To an action runner: some environment variable has changed. Actions that are sent after this start with that."""
 
 
 class ActionProgress(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="action_progress"):

@@ -47,6 +47,7 @@ Message = (
     | frames.Drain
     | frames.Durable
     | frames.FileStepRequest
+    | frames.EnvironmentChanged
     | frames.HttpActionHead
     | frames.HttpActionRequest
     | frames.LaneReset

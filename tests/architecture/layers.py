@@ -172,6 +172,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.functions.action_pool",
         "rtdb.functions.action_process",
         "rtdb.functions.action_runner",
+        "rtdb.functions.action_variables",
         "rtdb.functions.fetch",
         "rtdb.functions.app_process",
         "rtdb.functions.fleet",

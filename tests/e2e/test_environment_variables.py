@@ -20,6 +20,10 @@ APP = """
     def value(ctx, name):
         return ctx.env.get(name)
 
+    @action
+    async def value_in_action(ctx, name):
+        return [ctx.env.get(name), await ctx.run_query("app:value", {"name": name})]
+
     @mutation
     def write(ctx, name):
         ctx.db.insert("copies", {"value": ctx.env[name]})
@@ -92,6 +96,14 @@ def test_a_subscription_follows_a_variable(server: ServerProcess, start_node: St
     watched.wait(lambda value: value is None)
     assert watched.values == [None, "on", "off", None]
     assert other.values == [None]
+
+
+def test_an_action_begun_after_a_change_sees_it(server: ServerProcess, start_node: StartClient) -> None:
+    client = start_node(server)
+    for value in (None, "a", "b", "c"):
+        if value is not None:
+            rtdb_env(server, "set", "MODE", value)
+        assert client.request("action", "app:value_in_action", {"name": "MODE"}) == [value, value]
 
 
 def test_rtdb_env_sets_gets_lists_and_unsets(server: ServerProcess, tmp_path: Path) -> None:

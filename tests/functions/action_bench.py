@@ -13,7 +13,9 @@ import trio
 from rtdb.blobstore.store import BlobStore
 from rtdb.config import Limits
 from rtdb.functions.action_runner import ActionRunner
+from rtdb.functions.action_variables import VALUES_PATH
 from rtdb.functions.app_loader import load_app
+from rtdb.functions.environment_context import built_in_variables
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.pulse import SIZE, Pulse
 from rtdb.link.frames import (
@@ -56,6 +58,7 @@ class ActionBench:
             fetcher=Fetcher(limits, transport),
             blobs=self.blobs,
             addresses=self.app.services.addresses,
+            built_in=built_in_variables("http://cloud", "http://site"),
         )
         self.requests: list[CallRequest] = []
         self.held: list[CallRequest] = []
@@ -75,7 +78,9 @@ class ActionBench:
     async def _serve(self) -> None:
         while True:
             for message in await self.link.receive():
-                if isinstance(message, CallRequest):
+                if isinstance(message, CallRequest) and message.path == VALUES_PATH:
+                    self.link.send_nowait(self._answer(message))
+                elif isinstance(message, CallRequest):
                     self.requests.append(message)
                     self.held.append(message)
                 elif isinstance(message, FileStepRequest):

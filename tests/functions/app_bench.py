@@ -10,7 +10,8 @@ from rtdb.blobstore.addresses import FileAddresses, UploadTokens
 from rtdb.config import Limits
 from rtdb.functions.app_loader import App, load_app
 from rtdb.functions.description import encode_description
-from rtdb.functions.environment_variables import CLOUD_URL, SITE_URL, EnvironmentVariables
+from rtdb.functions.environment_context import CLOUD_URL, SITE_URL
+from rtdb.functions.environment_variables import EnvironmentVariables
 from rtdb.functions.executor import execute
 from rtdb.functions.services import Services
 from rtdb.link.frames import (

@@ -2,6 +2,7 @@
 
 ==================================================  ====================================================================
 ``_system/environment_variables:update``            set and unset some, all or none
+``_system/environment_variables:values``            all that were set, as action runners ask for them
 ``_system/cli/queryEnvironmentVariables``           all that were set, by name; its ``get`` is one, a built-in one too
 ``_system/frontend/listEnvironmentVariables``       all that were set
 ``_system/cli/convexUrl:cloudUrl``                  the public address of this server
@@ -18,7 +19,9 @@ from typing import Any
 import msgspec
 
 from rtdb.errors import DeveloperError
-from rtdb.functions.environment_variables import CLOUD_URL, EnvironmentVariables
+from rtdb.functions.action_variables import VALUES_PATH
+from rtdb.functions.environment_context import CLOUD_URL, check_variable_name
+from rtdb.functions.environment_variables import EnvironmentVariables
 from rtdb.functions.system.definition import Arguments, SystemFunction, convert_arguments
 from rtdb.transaction.transaction import Transaction
 
@@ -47,6 +50,7 @@ def functions(variables: EnvironmentVariables) -> dict[str, SystemFunction]:
     list_all = SystemFunction("query", partial(_list_all, variables))
     return {
         "_system/environment_variables:update": SystemFunction("mutation", partial(_update, variables)),
+        VALUES_PATH: SystemFunction("query", partial(_values, variables)),
         "_system/cli/queryEnvironmentVariables:default": list_all,
         "_system/cli/queryEnvironmentVariables:get": SystemFunction("query", partial(_get, variables)),
         "_system/frontend/listEnvironmentVariables:default": list_all,
@@ -73,6 +77,11 @@ def _list_all(variables: EnvironmentVariables, transaction: Transaction, argumen
             code="EnvironmentVariableUnreadable",
         )
     return found
+
+
+def _values(variables: EnvironmentVariables, transaction: Transaction, arguments: Arguments) -> Any:
+    """Return ``[name, value]`` of all variables that were set, null where a value cannot be read."""
+    return [[variable.name, variables.open(variable)] for variable in variables.all_stored(transaction)]
 
 
 def _get(variables: EnvironmentVariables, transaction: Transaction, arguments: Arguments) -> Any:
@@ -108,7 +117,7 @@ def _update(variables: EnvironmentVariables, transaction: Transaction, arguments
 
 
 def _check(variables: EnvironmentVariables, change: _Change) -> None:
-    variables.check_name(change.name)
+    check_variable_name(change.name, variables.limits.environment_name_bytes_max)
     if change.name in variables.built_in:
         raise DeveloperError(
             f'Environment variable with name "{change.name}" is built-in and cannot be overridden',

@@ -17,6 +17,7 @@ from rtdb.config import decode_config
 from rtdb.functions.action_runner import ActionRunner
 from rtdb.functions.app_loader import load_app
 from rtdb.functions.description import encode_description
+from rtdb.functions.environment_context import built_in_variables
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.pulse import SIZE, Pulse
 from rtdb.link import frames
@@ -86,6 +87,7 @@ class SimulatedActionRunner:
                     fetcher=Fetcher(limits),
                     blobs=BlobStore(config.data_dir, self._chance.fork()),
                     addresses=FileAddresses(start.cloud_url, UploadTokens(start.upload_key, config.instance_name)),
+                    built_in=built_in_variables(start.cloud_url, start.site_url),
                 )
                 await runner.run(messages)
             except* LinkClosed:
