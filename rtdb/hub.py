@@ -204,7 +204,7 @@ class Hub:
 
     def _runner_start(self, bundle_hash: str) -> frames.RunnerStart:
         """Return what a runner of this bundle is told."""
-        origins = public_origins(self._config, *self._listening_at())
+        origins = public_origins(self._config, *self._listening_at(), self._site_port())
         return frames.RunnerStart(
             config=encode_config(self._config),
             bundle=str(self._bundles.directory(bundle_hash)),
@@ -230,15 +230,20 @@ class Hub:
 
     def _announce(self) -> None:
         sys.stdout.write(f"rtdb is ready on {listening_origin(*self._listening_at())}\n")
-        for listener in self._site_listeners[:1]:
-            host, port = listener.getsockname()[:2]
-            sys.stdout.write(f"HTTP actions are on {listening_origin(host, port)}\n")
+        if self._site_port():
+            host, _ = self._listening_at()
+            sys.stdout.write(f"HTTP actions are on {listening_origin(host, self._site_port())}\n")
         sys.stdout.flush()
 
     def _listening_at(self) -> tuple[str, int]:
         """Return host and port."""
         host, port = self._listeners[0].getsockname()[:2]
         return host, port
+
+    def _site_port(self) -> int:
+        """Return the port of HTTP actions, 0 if they have none of their own."""
+        port: int = self._site_listeners[0].getsockname()[1] if self._site_listeners else 0
+        return port
 
     # --- RunnerOwner --------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,16 @@ def listening_origin(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def public_origins(config: Config, host: str, port: int) -> PublicOrigins:
-    """Return the addresses of a server that listens on this host and port, unless it is told that they differ."""
-    cloud = config.cloud_origin or listening_origin(_ANY_ADDRESS.get(host, host), port)
-    # HTTP actions are served under /http of the same origin.
-    return PublicOrigins(cloud, config.site_origin or f"{cloud}/http")
+def public_origins(config: Config, host: str, port: int, site_port: int) -> PublicOrigins:
+    """Return the addresses of a server that is reached on this host and port, unless it is told that they differ.
+
+    HTTP actions are on the site port, if there is one (else 0) and nothing says that the server is behind something
+    that may not pass it on; they are under ``/http`` of the API in any case.
+    """
+    host = _ANY_ADDRESS.get(host, host)
+    cloud = config.cloud_origin or listening_origin(host, port)
+    if config.site_origin is not None:
+        return PublicOrigins(cloud, config.site_origin)
+    if site_port and config.cloud_origin is None:
+        return PublicOrigins(cloud, listening_origin(host, site_port))
+    return PublicOrigins(cloud, f"{cloud}/http")

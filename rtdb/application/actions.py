@@ -21,9 +21,9 @@ __all__ = ["AcceptedAction", "Actions", "origin_of_parts"]
 
 
 class AcceptedAction(ActionExecution):
-    """An action on behalf of a call that was accepted."""
+    """An action on behalf of a call that was accepted. ``http_status`` is that of the answer, 0 while there is none."""
 
-    __slots__ = ("_accepted", "_kind", "_lines_recorded", "_log", "_positions", "_started")
+    __slots__ = ("_accepted", "_kind", "_lines_recorded", "_log", "_positions", "_started", "http_status")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class AcceptedAction(ActionExecution):
         self._log = log
         self._started = trio.current_time()
         self._lines_recorded = 0
+        self.http_status = 0
 
     def progressed(self, log_lines: list[str]) -> None:
         self._lines_recorded += len(log_lines)
@@ -58,7 +59,7 @@ class AcceptedAction(ActionExecution):
             micros=outcome.micros,
         )
         # Everything it has written is in a block that has been heard of: its caller may be shown that much.
-        self._accepted.finish(ended, self._positions.ts)
+        self._accepted.finish(ended, self._positions.ts, http_status=self.http_status)
 
     def failed(self, error: frames.ExecutionError) -> None:
         self._accepted.fail(self._kind, error)

@@ -48,9 +48,9 @@ class AcceptedCall:
         self.key = key
         self.carrier: Carrier | None = None
 
-    def finish(self, outcome: frames.Outcome, ts: int, *, cached: bool = False) -> None:
+    def finish(self, outcome: frames.Outcome, ts: int, *, cached: bool = False, http_status: int = 0) -> None:
         """End it with an outcome, which may be an error of the function; ``ts`` is that of its commit or snapshot."""
-        self._calls.completions.complete(Completion(self.call, self.source, outcome, ts, cached), self)
+        self._calls.completions.complete(Completion(self.call, self.source, outcome, ts, cached, http_status), self)
 
     def fail(self, kind: frames.ExecutionKind, error: frames.ExecutionError) -> None:
         """End it without an outcome of the function."""

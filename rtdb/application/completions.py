@@ -20,11 +20,12 @@ __all__ = ["Completion", "Completions", "Recipient", "unexecuted_outcome"]
 class Completion(NamedTuple):
     """An execution that is over.
 
-    ``call``     what was asked; its number is not that of the attempt that counted
-    ``source``   the path of the function, or empty if there is none of that name
-    ``outcome``  how it ended; what no runner finished has one too (:func:`unexecuted_outcome`)
-    ``ts``       what it is exact at: the timestamp of its commit or its snapshot, 0 if it has neither
-    ``cached``   the result was at hand: nothing ran
+    ``call``         what was asked; its number is not that of the attempt that counted
+    ``source``       the path of the function, or empty if there is none of that name
+    ``outcome``      how it ended; what no runner finished has one too (:func:`unexecuted_outcome`)
+    ``ts``           what it is exact at: the timestamp of its commit or its snapshot, 0 if it has neither
+    ``cached``       the result was at hand: nothing ran
+    ``http_status``  that of the answer of an HTTP action, 0 if there was none
     """
 
     call: frames.Call
@@ -32,6 +33,7 @@ class Completion(NamedTuple):
     outcome: frames.Outcome
     ts: int
     cached: bool = False
+    http_status: int = 0
 
 
 class Recipient(Protocol):

@@ -92,6 +92,7 @@ class FunctionLog:
                 error=None if error is None else f"{error.message}\n{error.frames}".rstrip("\n"),
                 result_bytes=None if outcome.result is None else len(outcome.result),
                 usage=outcome.usage,
+                http_status=completion.http_status,
             )
         )
         if outcome.log_lines and outcome.kind not in TOLD_WHILE_RUNNING:

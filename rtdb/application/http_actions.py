@@ -76,6 +76,8 @@ class _HttpExecution(AcceptedAction):
             self.from_client(frames.Cancel(number))
 
     def received(self, message: FromRunner) -> None:
+        if isinstance(message, frames.HttpActionHead):
+            self.http_status = message.status
         if self._client is not None:
             self._client.link.queue(msgspec.structs.replace(message, call=self._client.number))
 

@@ -75,7 +75,8 @@ class LogView:
 def _cost(entry: Entry) -> str:
     """Say what an execution that succeeded has taken."""
     usage = entry["usageStats"]
-    parts = ["cached" if entry["cachedResult"] else f"{entry['executionTime'] * 1000:.1f} ms"]
+    parts = [] if entry["success"] is None else [entry["success"]["status"]]
+    parts += ["cached" if entry["cachedResult"] else f"{entry['executionTime'] * 1000:.1f} ms"]
     parts += [
         f"{what} {usage[f'database{verb}Documents']} ({usage[f'database{verb}Bytes']} B)"
         for what, verb in (("read", "Read"), ("wrote", "Write"))

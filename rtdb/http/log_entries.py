@@ -93,7 +93,7 @@ class _Completion(msgspec.Struct, rename="camel", tag_field="kind", tag="Complet
     parent_execution_id: str | None
     execution_time: float
     user_execution_time: float | None
-    success: None
+    success: dict[str, str] | None
     error: str | None
     request_id: str
     execution_id: str
@@ -156,7 +156,7 @@ def _entry(record: LogRecord, server: int, wanted: LogFormat) -> _Progress | _Co
         parent_execution_id=_execution_id(server, record.origin.parent) if record.origin.parent else None,
         execution_time=seconds,
         user_execution_time=None if record.cached else seconds,
-        success=None,
+        success={"status": str(record.http_status)} if record.http_status and record.error is None else None,
         error=record.error,
         request_id=record.origin.request,
         execution_id=execution_id,
@@ -168,7 +168,7 @@ def _entry(record: LogRecord, server: int, wanted: LogFormat) -> _Progress | _Co
             database_read_documents=usage.documents_read,
             database_write_documents=usage.documents_written,
         ),
-        return_bytes=record.result_bytes,
+        return_bytes=None if record.kind == "http" else record.result_bytes,
         occ_info=None,
         will_retry=False,
         execution_timestamp=ended - seconds,

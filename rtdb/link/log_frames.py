@@ -29,6 +29,8 @@ class LogRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     error: str | None
     result_bytes: int | None
     usage: DatabaseUsage
+    http_status: int = 0
+    """Of the answer of an HTTP action."""
 
 
 class LogPoll(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="log_poll"):

@@ -6,11 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from rtdb.link.frames import Answer, BlockNotice, CallRequest, ExecutionError
+from rtdb.link.frames import (
+    ActionProgress,
+    Answer,
+    BlockNotice,
+    CallRequest,
+    EnvironmentChanged,
+    ExecutionError,
+    KeyChange,
+    Origin,
+)
+from rtdb.link.log_frames import LogPage, LogPoll
+from rtdb.storage.keys import BY_CREATION_TIME, BY_ID, index_number
+from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, ENVIRONMENT_VARIABLES_TABLE
 from rtdb.values.json_codec import encode
 from tests.application.test_application import START_TS, WRITE, Bench
 from tests.functions.scripted_action_runners import ScriptedActionRunner, action_outcome
@@ -119,3 +132,57 @@ async def test_an_action_goes_on_when_its_gateway_has_died(autojump_clock: MockC
         runner.send(action_outcome(call.call))
         await wait_all_tasks_blocked()
         assert bench.application.calls == 0
+
+
+def recorded(bench: Bench) -> list[tuple[str, bool, list[str]]]:
+    """Return the function log: path, whether it is progress, and lines."""
+    bench.gateway.take()
+    bench.application.gateway_message(0, LogPoll(1, 0))
+    (page,) = bench.gateway.take()
+    assert isinstance(page, LogPage)
+    return [(record.path, record.progress, record.log_lines) for record in page.records]
+
+
+async def test_what_an_action_prints_is_recorded_while_it_runs_and_the_rest_at_its_end(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as (bench, runner):
+        bench.request("m:act", "action")
+        call = await runner.next_call()
+        runner.send(ActionProgress(call.call, ["[LOG] a"]))
+        runner.send(ActionProgress(call.call, ["[LOG] b"]))
+        await wait_all_tasks_blocked()
+        assert recorded(bench) == [("m:act", True, ["[LOG] a"]), ("m:act", True, ["[LOG] b"])]
+        lines = ["[LOG] a", "[LOG] b", "[LOG] c"]
+        runner.send(msgspec.structs.replace(action_outcome(call.call), log_lines=lines))
+        await wait_all_tasks_blocked()
+        assert recorded(bench)[2:] == [("m:act", True, ["[LOG] c"]), ("m:act", False, lines)]
+
+
+async def test_what_an_action_runs_has_its_request_and_names_it(autojump_clock: MockClock) -> None:
+    async with running() as (bench, runner):
+        bench.request("m:act", "action", origin=Origin("HttpApi", "00ff"))
+        call = await runner.next_call()
+        assert (call.origin.caller, call.origin.request) == ("Action", "00ff")
+        runner.send(action_outcome(call.call))
+        await wait_all_tasks_blocked()
+        bench.application.gateway_message(0, LogPoll(1, 0))
+        page = bench.gateway.take()[-1]
+        assert isinstance(page, LogPage)
+        assert page.records[-1].execution == call.origin.parent
+
+
+async def test_action_runners_hear_of_changed_environment_variables_before_what_comes_after(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as (bench, runner):
+
+        def changes(table: int) -> list[KeyChange]:
+            return [KeyChange(index_number(table, index), None, [b"key"]) for index in (BY_ID, BY_CREATION_TIME)]
+
+        bench.block(changes=changes(DEPLOYMENTS_TABLE))
+        assert await runner.is_left_alone(1)
+        bench.block(changes=changes(ENVIRONMENT_VARIABLES_TABLE))
+        bench.request("m:act", "action")
+        assert isinstance(await runner.next(), EnvironmentChanged)
+        await runner.next_call("m:act")

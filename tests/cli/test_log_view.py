@@ -36,6 +36,7 @@ def entry(**changes: Any) -> dict[str, Any]:
         "timestamp": 1.25,
         "executionTime": 0.0015,
         "cachedResult": False,
+        "success": None,
         "error": None,
         "requestId": "00ff",
         "usageStats": USAGE,
@@ -60,6 +61,7 @@ def test_lines_errors_and_ends_are_a_line_each() -> None:
         entry(udfType="Action", kind="Progress", logLines=[line("going on")]),
         entry(usageStats=usage),
         entry(cachedResult=True),
+        entry(udfType="HttpAction", identifier="GET /x", success={"status": "404"}),
         ends=True,
     ) == [
         "Q messages:list [LOG] hello",
@@ -71,6 +73,7 @@ def test_lines_errors_and_ends_are_a_line_each() -> None:
         "A messages:list [LOG] going on",
         "Q messages:list 1.5 ms, read 2 (30 B), wrote 1 (0 B)",
         "Q messages:list cached",
+        "H GET /x 404, 1.5 ms",
     ]
     assert shown(entry(), entry(logLines=[line("hello")])) == ["Q messages:list [LOG] hello"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rtdb.config import Limits
 from rtdb.functions.environment_variables import EnvironmentVariables, SealedVariable
 from rtdb.functions.services import Services
-from rtdb.link.frames import ExecutionError, Outcome
+from rtdb.link.frames import NO_USAGE, ExecutionError, Outcome
 from rtdb.storage.system_tables import ENVIRONMENT_VARIABLES_TABLE, environment_variable_id
 from tests.functions.app_bench import AppBench
 
@@ -287,3 +287,11 @@ def test_every_text_comes_back(text: str) -> None:
 def test_clients_may_not_call_any_of_it(bench: AppBench) -> None:
     for path in ("_system/environment_variables:update", LIST, "_system/cli/convexUrl:cloudUrl"):
         assert bench.error(path).code == "OperationNotPermitted"
+
+
+def test_reading_a_variable_is_not_counted_as_reading_documents(bench: AppBench) -> None:
+    update(bench, A="1")
+    assert bench.execute("app:value", {"name": "A"}).usage == NO_USAGE
+    written = bench.execute("app:remember", {"name": "A"}).usage
+    assert (written.documents_read, written.documents_written) == (0, 1)
+    assert written.bytes_written > 0

@@ -138,6 +138,15 @@ def test_an_actions_lines_are_in_its_progress_and_not_again_in_its_completion() 
     assert whole["logLines"] == ["[LOG] a", "[LOG] b"]
 
 
+def test_an_http_action_is_told_by_its_request_and_the_status_of_its_answer() -> None:
+    answered = changed(kind="http", path="GET /hook", http_status=201, origin=Origin("HttpEndpoint", "00ff"))
+    failed = changed(kind="http", path="GET /hook", error="Uncaught E: no", result_bytes=None)
+    first, second = entries(answered, failed)
+    assert (first["udfType"], first["identifier"], first["caller"]) == ("HttpAction", "GET /hook", "HttpEndpoint")
+    assert (first["success"], first["returnBytes"]) == ({"status": "201"}, None)
+    assert (second["success"], second["error"]) == (None, "Uncaught E: no")
+
+
 def test_a_request_is_what_it_ran_itself() -> None:
     nested = changed(origin=Origin("Action", "00ff", 9), path="messages:nested")
     other = changed(origin=Origin("SyncWorker", "0100"), path="messages:other")
