@@ -31,7 +31,7 @@ from rtdb.functions.pulse import Pulse, open_pulse
 from rtdb.functions.running_action import running_prints
 from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket, limit_memory
-from rtdb.link.link import Link, LinkClosed, SocketLink
+from rtdb.link.link import LinkClosed, SocketLink
 from rtdb.link.supervisor import EXIT_SOFTWARE
 from rtdb.process_log import configure_process_log
 
@@ -50,7 +50,7 @@ class _ActionPrints(io.TextIOBase):
         return (running_prints.get() or sys.stderr).write(text)
 
 
-async def run(link: Link, pulse: Pulse) -> None:
+async def run(link: SocketLink, pulse: Pulse) -> None:
     """Be the action runner on this link until it is drained. Raises LinkClosed when the hub is gone."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.run)
@@ -88,7 +88,8 @@ async def run(link: Link, pulse: Pulse) -> None:
                 built_in=built_in_variables(start.cloud_url, start.site_url),
             )
             await runner.run(messages)
-        link.flush()
+        # The outcome of the last action may be more than the socket takes at once.
+        await link.wait_sent()
         nursery.cancel_scope.cancel()
 
 

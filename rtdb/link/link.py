@@ -161,6 +161,8 @@ class SocketLink:
         self._reader = _FrameReader(frame_bytes_max)
         self._queued: list[Message] = []
         self._unsent = bytearray()
+        self._all_sent = trio.Event()
+        """Set, and replaced, whenever nothing is unsent any more."""
         self._writer: trio.lowlevel.Task | None = None
         self._closed = False
 
@@ -233,9 +235,13 @@ class SocketLink:
                 try:
                     await trio.lowlevel.wait_writable(self._socket)
                 except (trio.ClosedResourceError, OSError, ValueError):
+                    self._unsent.clear()
+                    self._all_sent.set()
                     return
                 sent = self._try_send(self._unsent)
                 del self._unsent[:sent]
+            self._all_sent.set()
+            self._all_sent = trio.Event()
             if self._queued:
                 continue
             self._writer = trio.lowlevel.current_task()
@@ -244,6 +250,13 @@ class SocketLink:
     def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self._writer = None
         return trio.lowlevel.Abort.SUCCEEDED
+
+    async def wait_sent(self) -> None:
+        """Wait until the operating system has taken everything, or the other end is gone: before a process ends."""
+        await trio.lowlevel.checkpoint()
+        self.flush()
+        while self._unsent:
+            await self._all_sent.wait()
 
     def close(self) -> None:
         if self._closed:

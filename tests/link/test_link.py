@@ -155,3 +155,39 @@ def test_messages_do_not_share_a_frame_that_would_be_large() -> None:
     assert reader.feed(_encode(messages)) == messages
     with pytest.raises(AssertionError, match="frame of"):
         _FrameReader(frame_bytes_max=5 << 20).feed(_encode(messages))
+
+
+async def test_everything_is_sent_when_it_was_waited_for() -> None:
+    left, right = socket.socketpair()
+    near, far = SocketLink(left, FRAME_BYTES_MAX), BlockingLink(right, FRAME_BYTES_MAX)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(near.run)
+        large = answer(1, 8_000_000)
+        near.send_nowait(large)
+        received: list[object] = []
+
+        async def read() -> None:
+            received.extend(await trio.to_thread.run_sync(far.receive))
+
+        nursery.start_soon(read)
+        with trio.fail_after(20):
+            await near.wait_sent()
+        nursery.cancel_scope.cancel()
+    near.close()
+    far.close()
+    assert received == [large]
+
+
+async def test_nobody_waits_for_what_the_other_end_will_never_take() -> None:
+    left, right = socket.socketpair()
+    near = SocketLink(left, FRAME_BYTES_MAX)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(near.run)
+        near.send_nowait(answer(1, 8_000_000))
+        near.flush()
+        assert near.unsent_bytes
+        right.close()
+        with trio.fail_after(20):
+            await near.wait_sent()
+        nursery.cancel_scope.cancel()
+    near.close()

@@ -1,0 +1,46 @@
+"""The action process: what it owes to the hub at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from rtdb.config import Config, encode_config
+from rtdb.functions.runner_handle import process_action_runners
+from rtdb.link.frames import ActionCall, ActionOutcome, Drain, RunnerReady, RunnerStart
+from rtdb.link.link import LinkClosed
+from tests.functions.app_bench import write_app
+
+RESULT_CHARACTERS = 8_000_000
+"""More than a socket holds."""
+
+
+@pytest.mark.slow
+async def test_a_drained_process_ends_when_the_hub_has_its_last_outcome(tmp_path: Path) -> None:
+    write_app(tmp_path / "app", m="@action\nasync def act(ctx, size): return 'x' * int(size)")
+    config = Config(data_dir=tmp_path / "data")
+    handle = process_action_runners(config.limits.frame_bytes_max)()
+    start = RunnerStart(encode_config(config), str(tmp_path / "app"), "d", b"k" * 32, b"k" * 32, b"k" * 32, "", "")
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(handle.link.run)
+            handle.link.send_nowait(start)
+            with trio.fail_after(60):
+                (ready,) = await handle.link.receive()
+                assert isinstance(ready, RunnerReady)
+                assert ready.error is None
+                handle.link.send_nowait(ActionCall(1, "m:act", b'{"size":%d}' % RESULT_CHARACTERS, None, False))
+                handle.link.send_nowait(Drain())
+                (outcome,) = await handle.link.receive()
+                assert isinstance(outcome, ActionOutcome)
+                assert outcome.result is not None
+                assert len(outcome.result) == RESULT_CHARACTERS + len('""')
+                with pytest.raises(LinkClosed):
+                    await handle.link.receive()
+            nursery.cancel_scope.cancel()
+    finally:
+        handle.kill()
+        handle.wait()
+        handle.link.close()
