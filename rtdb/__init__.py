@@ -23,6 +23,7 @@ from rtdb.functions.pagination_validators import (
     pagination_result_validator,
 )
 from rtdb.functions.transaction_limits import TransactionLimits
+from rtdb.functions.webhook_signature import InvalidSignatureError, sign_webhook, verify_webhook
 from rtdb.schema.schema import define_schema
 from rtdb.schema.table import define_table
 from rtdb.schema.validators import v
@@ -39,6 +40,7 @@ __all__ = [
     "Headers",
     "HttpRouter",
     "Int64",
+    "InvalidSignatureError",
     "MutationContext",
     "PaginationOptions",
     "PaginationResult",
@@ -60,5 +62,7 @@ __all__ = [
     "pagination_options_validator",
     "pagination_result_validator",
     "query",
+    "sign_webhook",
     "v",
+    "verify_webhook",
 ]

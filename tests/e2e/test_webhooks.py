@@ -1,0 +1,170 @@
+"""MemberPulse tells Symfony of events: a receiver of our own stands in Symfony's place, and checks what it is sent."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from rtdb import InvalidSignatureError, verify_webhook
+from tests.e2e.server_process import ServerProcess
+
+SECRET = "kept between us"
+EVENT = {"event": "member.joined", "data": {"id": 7, "name": "Zoë"}}
+
+
+class Receiver:
+    """An HTTP server that remembers what it was sent and answers with ``status``."""
+
+    def __init__(self) -> None:
+        self.status = 204
+        self.headers: dict[str, str] = {}
+        self.received: list[tuple[str, dict[str, str], bytes]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.received.append((self.path, headers, body))
+                self.send_response(receiver.status)
+                for name, value in receiver.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}/webhooks/convex"
+
+
+@contextmanager
+def open_receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.server.shutdown()
+        receiver.server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with open_receiver() as receiver:
+        yield receiver
+
+
+def configure(server: ServerProcess, url: str | None, secret: str | None = SECRET) -> None:
+    """Set the variables, or remove them."""
+    values = {"SYMFONY_WEBHOOK_URL": url, "SYMFONY_WEBHOOK_SECRET": secret}
+    response = httpx.post(
+        f"{server.url}/api/update_environment_variables",
+        json={"changes": [{"name": name, "value": value} for name, value in values.items()]},
+        headers={"Authorization": f"Convex {server.admin_key}"},
+    )
+    assert response.status_code == 200, response.text
+
+
+def send(server: ServerProcess, message: Any = EVENT) -> httpx.Response:
+    return httpx.post(f"{server.site_url}/sync", content=json.dumps(message), timeout=30)
+
+
+def test_an_event_is_forwarded_signed(shared_memberpulse: ServerProcess, receiver: Receiver) -> None:
+    configure(shared_memberpulse, receiver.url)
+    response = send(shared_memberpulse)
+    assert (response.status_code, response.content) == (204, b"")
+    ((path, headers, body),) = receiver.received
+    assert path == "/webhooks/convex"
+    assert json.loads(body) == EVENT
+    assert headers["content-type"] == "application/json"
+    signature = headers["x-convex-signature"]
+    now = time.time_ns() // 1_000_000
+    verify_webhook(body, signature, SECRET, now=now)
+    for other, secret, later in ((body + b" ", SECRET, now), (body, "another", now), (body, SECRET, now + 400_000)):
+        with pytest.raises(InvalidSignatureError):
+            verify_webhook(other, signature, secret, now=later)
+    # As somebody who does not have our helper checks it.
+    parts = dict(part.split("=") for part in signature.split(","))
+    digest = hmac.new(SECRET.encode(), parts["t"].encode() + b"." + body, hashlib.sha256).hexdigest()
+    assert digest == parts["v1"]
+
+
+@pytest.mark.parametrize("status", [200, 202, 302, 400, 401, 422, 500, 503])
+def test_the_status_is_passed_on(shared_memberpulse: ServerProcess, receiver: Receiver, status: int) -> None:
+    configure(shared_memberpulse, receiver.url)
+    receiver.status = status
+    receiver.headers = {"Location": "http://127.0.0.1:1/elsewhere"}
+    response = send(shared_memberpulse)
+    assert (response.status_code, response.content) == (status, b"")
+    assert len(receiver.received) == 1
+
+
+def test_what_is_no_event_is_not_forwarded(shared_memberpulse: ServerProcess, receiver: Receiver) -> None:
+    configure(shared_memberpulse, receiver.url)
+    response = httpx.post(f"{shared_memberpulse.site_url}/sync", content=b"{not json")
+    assert (response.status_code, response.json()["code"]) == (400, "InvalidJson")
+    wrong: list[Any] = [[], {}, {"event": 5}, "text", None]
+    for message in wrong:
+        response = send(shared_memberpulse, message)
+        assert (response.status_code, response.json()["code"]) == (400, "InvalidEvent")
+    assert receiver.received == []
+
+
+def test_a_symfony_that_is_down_is_a_502(shared_memberpulse: ServerProcess) -> None:
+    with open_receiver() as gone:
+        configure(shared_memberpulse, gone.url)
+    response = send(shared_memberpulse)
+    assert response.status_code == 502
+    assert response.json() == {
+        "code": "SymfonyUnreachable",
+        "message": "Symfony could not be reached. Send the event again later.",
+    }
+
+
+def test_a_symfony_that_is_back_is_told_again(shared_memberpulse: ServerProcess, receiver: Receiver) -> None:
+    with open_receiver() as gone:
+        configure(shared_memberpulse, gone.url)
+    assert send(shared_memberpulse).status_code == 502
+    configure(shared_memberpulse, receiver.url)
+    assert send(shared_memberpulse).status_code == 204
+
+
+def test_variables_that_are_not_set_are_named(shared_memberpulse: ServerProcess, receiver: Receiver) -> None:
+    for name, url, secret in (
+        ("SYMFONY_WEBHOOK_URL", None, SECRET),
+        ("SYMFONY_WEBHOOK_SECRET", receiver.url, None),
+        ("SYMFONY_WEBHOOK_SECRET", receiver.url, ""),
+    ):
+        configure(shared_memberpulse, url, secret)
+        response = send(shared_memberpulse)
+        assert response.status_code == 503
+        assert response.json() == {
+            "code": "WebhookNotConfigured",
+            "message": f"{name} is not set: rtdb env set {name} …",
+        }
+    assert receiver.received == []
+
+
+def test_an_address_that_is_none_is_named(shared_memberpulse: ServerProcess) -> None:
+    for url in ("not an address", "ftp://127.0.0.1/x", "http://"):
+        configure(shared_memberpulse, url)
+        response = send(shared_memberpulse)
+        assert response.status_code in {502, 503}, response.text
+        assert response.json()["code"] in {"WebhookNotConfigured", "SymfonyUnreachable"}
