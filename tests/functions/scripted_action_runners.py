@@ -10,8 +10,6 @@ from rtdb.functions.pulse import SIZE, Pulse
 from rtdb.link.frames import (
     ActionCall,
     ActionOutcome,
-    ActionProgress,
-    CallRequest,
     Drain,
     ExecutionError,
     RunnerReady,
@@ -89,7 +87,7 @@ class ScriptedActionRunner:
             self.pulse.beat()
             await trio.sleep(0.1)
 
-    def send(self, message: ActionOutcome | ActionProgress | CallRequest | RunnerReady) -> None:
+    def send(self, message: Message) -> None:
         self._theirs.send_nowait(message)
 
     def die(self, exit_code: int) -> None:
