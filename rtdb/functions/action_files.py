@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final, Protocol
 
 from rtdb.blobstore.addresses import FileAddresses
@@ -97,6 +97,10 @@ class ActionFiles:
             raise
         except RtdbError as error:
             raise DeveloperError(error.message, code=error.code) from error
+        finally:
+            # What ends early leaves a generator of the app in the middle: it is told here, and not by the collector.
+            if isinstance(content, AsyncGenerator):
+                await content.aclose()
 
     async def _describe(self, id: str, method: str) -> dict[str, Any] | None:
         file: dict[str, Any] | None = await self._run("query", "describe", {"id": id, "method": method})

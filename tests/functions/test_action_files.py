@@ -92,6 +92,19 @@ async def leave_behind(ctx):
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
 
+@action
+async def spoil(ctx):
+    seen = []
+    async def pieces():
+        try:
+            yield "text"
+        finally:
+            seen.append("closed")
+    try:
+        await ctx.storage.store(pieces())
+    except TypeError:
+        return seen
+
 @query
 def url(ctx, id):
     return ctx.storage.get_url(id)
@@ -201,6 +214,11 @@ async def test_what_is_no_content_is_a_mistake_that_is_explained(tmp_path: Path,
     async with running_actions(tmp_path, m=APP) as bench:
         error = await bench.error("m:misuse", {"what": what})
         assert sentence in error.message
+
+
+async def test_a_generator_that_is_not_read_to_its_end_is_closed(tmp_path: Path) -> None:
+    async with running_actions(tmp_path, m=APP) as bench:
+        assert await bench.act("m:spoil", {}) == ["closed"]
 
 
 async def test_an_action_can_catch_what_is_too_large(tmp_path: Path) -> None:
