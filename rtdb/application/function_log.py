@@ -27,6 +27,8 @@ __all__ = ["FunctionLog", "LogPage"]
 
 RECORD_BYTES: Final = 512
 """What a record weighs besides its texts."""
+PATH_CHARACTERS_MAX: Final = 1024
+"""Of a path, which may be whatever a client has asked for: of no function, or of an HTTP request."""
 TOLD_CHARACTERS_MAX: Final = 4096
 """Of one execution's lines, or of its error, in the server's own log."""
 SYSTEM_PREFIX: Final = "_system/"
@@ -82,7 +84,7 @@ class FunctionLog:
                 cursor=self._next_cursor(),
                 progress=False,
                 kind=outcome.kind,
-                path=call.path,
+                path=_path_of(call),
                 log_lines=outcome.log_lines,
                 execution=call.call,
                 origin=call.origin,
@@ -109,7 +111,7 @@ class FunctionLog:
                 cursor=self._next_cursor(),
                 progress=True,
                 kind=kind,
-                path=call.path,
+                path=_path_of(call),
                 log_lines=log_lines,
                 execution=call.call,
                 origin=call.origin,
@@ -147,7 +149,7 @@ class FunctionLog:
         return self._newest
 
     def _append(self, record: log_frames.LogRecord) -> None:
-        weight = RECORD_BYTES
+        weight = RECORD_BYTES + len(record.path)
         if record.log_lines or record.error:
             weight += len(record.error or "") + sum(map(len, record.log_lines))
         self._records.append(record)
@@ -156,6 +158,11 @@ class FunctionLog:
         while self._bytes > self._bytes_max or len(self._records) > self._records_max:
             self._dropped = self._records.popleft().cursor
             self._bytes -= self._weights.popleft()
+
+
+def _path_of(call: frames.Call) -> str:
+    path = call.path
+    return path if len(path) <= PATH_CHARACTERS_MAX else f"{path[:PATH_CHARACTERS_MAX]}…"
 
 
 def _identity_type(call: frames.Call) -> frames.IdentityType:
@@ -167,7 +174,7 @@ def _identity_type(call: frames.Call) -> frames.IdentityType:
 
 def _tell_lines(call: frames.Call, lines: list[str]) -> None:
     """Put what a function printed into the server's own log, for whoever runs the server."""
-    _log.info("function printed", request_id=call.origin.request, function=call.path, lines=_cut(lines))
+    _log.info("function printed", request_id=call.origin.request, function=_path_of(call), lines=_cut(lines))
 
 
 def _tell_error(call: frames.Call, error: frames.ExecutionError) -> None:
@@ -175,7 +182,7 @@ def _tell_error(call: frames.Call, error: frames.ExecutionError) -> None:
     _log.info(
         "function failed",
         request_id=call.origin.request,
-        function=call.path,
+        function=_path_of(call),
         code=error.code,
         error=error.message[:TOLD_CHARACTERS_MAX],
         at=error.frames,

@@ -187,6 +187,18 @@ def test_the_oldest_records_go_when_they_are_too_large_together() -> None:
     assert len(log) == 10
 
 
+def test_what_a_client_takes_for_a_path_is_kept_in_little_memory() -> None:
+    log, _ = make_log(log_bytes_max=10_000)
+    with capture_logs() as said:
+        log.record(completion("x" * 1_000_000, result=None, error=failure(), log_lines=["[LOG] x"]))
+    (record,) = log.page(0).records
+    assert record.path == "x" * 1024 + "…"
+    assert [line["function"] for line in said] == [record.path] * 2
+    for call in range(10):
+        log.record(completion("x" * 1024, call=call))
+    assert len(log) == 6, "paths count"
+
+
 # --- the server's own log ---------------------------------------------------------------------------------------------
 
 
