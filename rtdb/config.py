@@ -215,6 +215,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     # HTTP actions (http-api §7.4).
     http_action_request_bytes_max: int = 20 * MIB
     http_action_response_bytes_max: int = 20 * MIB
+    http_action_response_head_bytes_max: int = 64 * KIB
     http_action_window_bytes: int = 256 * KIB
     """Of one body, each way, between the client's connection and the action: so much is under way at most."""
     drain_seconds_max: float = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from rtdb.link import frames
-from rtdb.link.link import Link
+from rtdb.link.link import Link, LinkGarbledError
 
 __all__ = [
     "ActionExecution",
@@ -63,7 +63,7 @@ class ActionExecution:
 
     def received(self, message: frames.HttpActionHead | frames.BodyChunk | frames.BodyCredit) -> None:
         """Its runner has said this of it."""
-        raise AssertionError(f"a call has no {type(message).__name__}")
+        raise LinkGarbledError(f"a call has no {type(message).__name__}")
 
     def finished(self, outcome: frames.ActionOutcome) -> None:
         """The action has ended; its outcome may be an error of its own."""

@@ -41,7 +41,7 @@ from rtdb.functions.fleet import Fleet
 from rtdb.functions.pooled_action_runner import PooledActionRunner
 from rtdb.functions.runner_handle import ActionRunnerHandle, how_it_ended
 from rtdb.link import frames
-from rtdb.link.link import Link, Message
+from rtdb.link.link import Link, LinkGarbledError, Message
 from rtdb.link.supervisor import EXIT_SOFTWARE
 
 __all__ = ["ActionOwner", "ActionPool", "StartActionRunner"]
@@ -241,15 +241,15 @@ class ActionPool:
                     # What an action does not wait for any more takes effect all the same.
                     pass
                 case frames.ActionProgress():
-                    runner.running[message.call].progressed(message.log_lines)
+                    runner.execution(message.call).progressed(message.log_lines)
                 case frames.HttpActionHead() | frames.BodyChunk() | frames.BodyCredit():
-                    runner.running[message.call].received(message)
+                    runner.execution(message.call).received(message)
                 case frames.ActionOutcome():
                     self._outcome(runner, message, now)
                 case frames.RunnerReady():
                     self._fleet.loaded(runner, message)
                 case _:
-                    raise AssertionError(f"an action runner sent {type(message).__name__}")
+                    raise LinkGarbledError(f"it sent {type(message).__name__}")
         self._dispatch_waiting(now)
         self._owner.outcomes_handled()
 

@@ -23,7 +23,7 @@ from rtdb.functions.app_process import AppProcess
 from rtdb.functions.next_code import NextCode
 from rtdb.functions.runner_handle import StartRunner, how_it_ended
 from rtdb.link import frames
-from rtdb.link.link import LinkClosed, Message
+from rtdb.link.link import LinkClosed, LinkGarbledError, Message
 
 __all__ = ["Fleet", "FleetOwner"]
 
@@ -44,7 +44,10 @@ class FleetOwner(Protocol[OwnedT_contra]):
     """What the fleet tells its owner."""
 
     def received(self, process: OwnedT_contra, messages: Sequence[Message]) -> None:
-        """A process has said something. ``RunnerReady`` is to be handed back to :meth:`Fleet.loaded`."""
+        """A process has said something. ``RunnerReady`` is to be handed back to :meth:`Fleet.loaded`.
+
+        Raises :class:`LinkGarbledError` for what it must not say: then it is killed.
+        """
         ...
 
     def ended(self, process: OwnedT_contra, code: int) -> None:
@@ -168,6 +171,11 @@ class Fleet(Generic[ProcessT]):
                     self._owner.received(process, await process.link.receive())
         except LinkClosed:
             pass
+        except LinkGarbledError as error:
+            # Code of the app has had its hands on the link, or has got past what is checked there.
+            _log.error(
+                f"a {self._name} was stopped: it says what it must not", pid=process.handle.pid, error=str(error)
+            )
         if process in self.processes:
             self._ended(process, trio.current_time())
 

@@ -27,6 +27,7 @@ from rtdb.functions.http_message import (
     InvalidResponseError,
     Request,
     Response,
+    check_response,
     encode_text,
 )
 from rtdb.functions.running_action import ActionEnvironment, ActionRun, RunningAction
@@ -116,10 +117,12 @@ class AnsweredRequest(RunningAction):
         )
         if not isinstance(response, Response):
             raise TypeError(f"HTTP actions must return a Response, got {type(response).__name__}")
+        # It may have been changed since it was made.
+        check_response(response.status, response.body)
         body = encode_text(response.body) if isinstance(response.body, str) else response.body
         headers = Headers(response.headers)
         length = self._content_length(response.status, headers, body)
-        self._head(response.status, headers)
+        self._head(int(response.status), headers)
         with self._answer_scope:
             async with trio.open_nursery() as nursery:
                 if request.body and not isinstance(body, AsyncIterable):
@@ -143,12 +146,25 @@ class AnsweredRequest(RunningAction):
         if declared is None:
             if status not in STATUSES_WITHOUT_BODY:
                 headers["content-length"] = str(length)
-        elif int(declared) != length and body is not None:
+        elif int(declared) != length and (body is not None or not self._may_have_no_body(status)):
             raise InvalidResponseError(f"the header `content-length` is {declared} and the body has {length} bytes")
         return length
 
+    def _may_have_no_body(self, status: int) -> bool:
+        """Whether the answer ends with its headers, which may then announce the body of another."""
+        return self._request.method == "HEAD" or status == 304
+
     def _head(self, status: int, headers: Headers) -> None:
-        self._send(HttpActionHead(self._request.call, status, headers.encode()))
+        encoded = headers.encode()
+        bytes_max = self.environment.limits.http_action_response_head_bytes_max
+        # As lines: with a colon, a space and a line break.
+        if sum(len(name) + len(value) + 4 for name, value in encoded) > bytes_max:
+            raise LimitError(
+                f"the headers of a response have at most {bytes_max} bytes together "
+                "(http_action_response_head_bytes_max)",
+                code="HttpResponseTooLarge",
+            )
+        self._send(HttpActionHead(self._request.call, status, encoded))
 
     async def _send_body(self, body: EncodedBody, length: int | None) -> None:
         if isinstance(body, AsyncIterable):

@@ -25,7 +25,15 @@ from urllib.parse import parse_qsl, urlsplit
 from rtdb.errors import DeveloperError
 from rtdb.functions.http_headers import Headers, HeadersLike
 
-__all__ = ["STATUSES_WITHOUT_BODY", "Body", "InvalidResponseError", "Request", "Response", "encode_text"]
+__all__ = [
+    "STATUSES_WITHOUT_BODY",
+    "Body",
+    "InvalidResponseError",
+    "Request",
+    "Response",
+    "check_response",
+    "encode_text",
+]
 
 Body = str | bytes | AsyncIterable[bytes] | AsyncIterable[str] | None
 """What a message may carry. Text is sent as UTF-8."""
@@ -128,15 +136,7 @@ class Response:
     __slots__ = ("body", "headers", "status")
 
     def __init__(self, body: Body = None, status: int = 200, headers: HeadersLike = ()) -> None:
-        if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
-            raise InvalidResponseError(f"the status of a response is a number from 200 to 599, got {status!r}")
-        if not (body is None or isinstance(body, str | bytes | AsyncIterable)):
-            raise TypeError(
-                f"the body of a response is text, bytes or an async iterator, got {type(body).__name__}; "
-                "for JSON write `Response.json(value)`"
-            )
-        if body is not None and status in STATUSES_WITHOUT_BODY:
-            raise InvalidResponseError(f"a response with status {status} has no body")
+        check_response(status, body)
         self.body = body
         self.status = status
         self.headers = Headers(headers)
@@ -181,6 +181,19 @@ class _Chunks(AsyncIterator[bytes]):
         if chunk is None:
             raise StopAsyncIteration
         return encode_text(chunk) if isinstance(chunk, str) else chunk
+
+
+def check_response(status: object, body: object) -> None:
+    """Raise InvalidResponseError or TypeError unless these make a response."""
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        raise InvalidResponseError(f"the status of a response is a number from 200 to 599, got {status!r}")
+    if not (body is None or isinstance(body, str | bytes | AsyncIterable)):
+        raise TypeError(
+            f"the body of a response is text, bytes or an async iterator, got {type(body).__name__}; "
+            "for JSON write `Response.json(value)`"
+        )
+    if body is not None and status in STATUSES_WITHOUT_BODY:
+        raise InvalidResponseError(f"a response with status {status} has no body")
 
 
 def encode_text(text: str) -> bytes:

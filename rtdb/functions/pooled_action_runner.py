@@ -6,6 +6,7 @@ from rtdb.functions.action_execution import ActionExecution
 from rtdb.functions.app_process import AppProcess
 from rtdb.functions.runner_handle import ActionRunnerHandle
 from rtdb.link import frames
+from rtdb.link.link import LinkGarbledError
 
 __all__ = ["PooledActionRunner"]
 
@@ -54,9 +55,17 @@ class PooledActionRunner(AppProcess):
         self.link.queue(call)
         execution.dispatched(self.link, call.call)
 
+    def execution(self, call: int) -> ActionExecution:
+        """Return the action with this number. Raises LinkGarbledError when it has none of it."""
+        execution = self.running.get(call)
+        if execution is None:
+            raise LinkGarbledError(f"it does not run call {call}")
+        return execution
+
     def take(self, call: int, now: float) -> ActionExecution:
         """Remove an action, which has ended."""
-        execution = self.running.pop(call)
+        execution = self.execution(call)
+        del self.running[call]
         if not self.running:
             self.idle_since = now
         return execution

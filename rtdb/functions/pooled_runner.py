@@ -8,6 +8,7 @@ from rtdb.functions.app_process import AppProcess
 from rtdb.functions.execution import Execution
 from rtdb.functions.runner_handle import RunnerHandle
 from rtdb.link import frames
+from rtdb.link.link import LinkGarbledError
 
 __all__ = ["PooledRunner"]
 
@@ -64,8 +65,9 @@ class PooledRunner(AppProcess):
 
     def take_head(self, call: int, now: float) -> Execution:
         """Remove the running call, which has been answered; the next one runs now."""
+        if not self.running or self.running[0].call.call != call:
+            raise LinkGarbledError(f"it answers call {call}, which is not the one it runs")
         execution = self.running.popleft()
-        assert execution.call.call == call, "a runner answers in the order it was asked"
         self.expected_micros -= self._expected.popleft()
         self.is_slow = False
         self._begin_head(now)

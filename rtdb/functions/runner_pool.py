@@ -49,7 +49,7 @@ from rtdb.functions.pooled_runner import PooledRunner
 from rtdb.functions.run_times import RunTimes
 from rtdb.functions.runner_handle import StartRunner
 from rtdb.link import frames
-from rtdb.link.link import Message
+from rtdb.link.link import LinkGarbledError, Message
 from rtdb.link.supervisor import EXIT_SOFTWARE
 
 __all__ = ["Execution", "PooledRunner", "RunnerOwner", "RunnerPool"]
@@ -324,7 +324,7 @@ class RunnerPool:
                 case frames.RunnerReady():
                     self._described(runner, message, now)
                 case _:
-                    raise AssertionError(f"a runner sent {type(message).__name__}")
+                    raise LinkGarbledError(f"it sent {type(message).__name__}")
         self._dispatch_waiting(now)
         self._owner.outcomes_handled()
 

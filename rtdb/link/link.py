@@ -22,7 +22,15 @@ import trio
 
 from rtdb.link import frames, log_frames
 
-__all__ = ["BlockingLink", "Link", "LinkClosed", "MemoryLink", "SocketLink", "open_memory_link_pair"]
+__all__ = [
+    "BlockingLink",
+    "Link",
+    "LinkClosed",
+    "LinkGarbledError",
+    "MemoryLink",
+    "SocketLink",
+    "open_memory_link_pair",
+]
 
 Message = (
     frames.ActionCall
@@ -81,6 +89,11 @@ class LinkClosed(Exception):
     """The other end is gone (its process ended or closed the link)."""
 
 
+class LinkGarbledError(Exception):
+    """The other end sends what it must not. Of our own processes only those can that run code of an app, and they are
+    killed for it; anywhere else it is a mistake of this program."""
+
+
 class Link(Protocol):
     """One end of a link under trio."""
 
@@ -104,7 +117,8 @@ class Link(Protocol):
     async def receive(self) -> list[Message]:
         """Wait for at least one frame and return the messages of all that have arrived.
 
-        Raises :class:`LinkClosed` when the other end is gone and everything it sent has been returned.
+        Raises :class:`LinkClosed` when the other end is gone and everything it sent has been returned, and
+        :class:`LinkGarbledError` when what it sends is no message.
         """
         ...
 
@@ -139,13 +153,17 @@ class _FrameReader:
         available = len(buffer)
         while available - offset >= HEADER_BYTES:
             length = int.from_bytes(buffer[offset : offset + HEADER_BYTES], "big")
-            # Both ends are ours: an oversized frame is a mistake of this program, not of a client.
-            assert length <= self._frame_bytes_max, f"frame of {length} bytes"
+            # Both ends are ours: an oversized frame is no mistake of a client.
+            if length > self._frame_bytes_max:
+                raise LinkGarbledError(f"frame of {length} bytes")
             if available - offset - HEADER_BYTES < length:
                 break
             with memoryview(buffer) as view:
                 start = offset + HEADER_BYTES
-                messages += _decoder.decode(view[start : start + length])
+                try:
+                    messages += _decoder.decode(view[start : start + length])
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    raise LinkGarbledError(str(error)) from None
             offset += HEADER_BYTES + length
         if offset:
             del buffer[:offset]
@@ -337,6 +355,8 @@ class MemoryLink:
             messages = _decoder.decode(await self._incoming.receive())
         except (trio.EndOfChannel, trio.ClosedResourceError) as error:
             raise LinkClosed from error
+        except msgspec.DecodeError as error:
+            raise LinkGarbledError(str(error)) from None
         while True:
             try:
                 messages += _decoder.decode(self._incoming.receive_nowait())

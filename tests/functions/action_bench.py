@@ -27,6 +27,8 @@ from rtdb.link.frames import (
     Drain,
     ExecutionError,
     FileStepRequest,
+    HttpActionHead,
+    HttpActionRequest,
 )
 from rtdb.link.link import MemoryLink, open_memory_link_pair
 from rtdb.values.json_codec import decode, encode
@@ -61,6 +63,8 @@ class ActionBench:
             built_in=built_in_variables("http://cloud", "http://site"),
         )
         self.requests: list[CallRequest] = []
+        self.heads: dict[int, HttpActionHead] = {}
+        """How answers to HTTP requests begin, by the number of the call."""
         self.held: list[CallRequest] = []
         self.holding = False
         """While set, calls of actions are not answered."""
@@ -86,6 +90,8 @@ class ActionBench:
                 elif isinstance(message, FileStepRequest):
                     path = f"_system/files:{message.step}"
                     self.held.append(CallRequest(message.call, "any", path, message.args, None, True))
+                elif isinstance(message, HttpActionHead):
+                    self.heads[message.call] = message
                 elif isinstance(message, ActionOutcome):
                     self._outcomes[message.call] = message
             if not self.holding:
@@ -118,6 +124,12 @@ class ActionBench:
         self._calls += 1
         data = encode({} if args is None else args)
         self.link.send_nowait(ActionCall(self._calls, path, data, identity, internal))
+        return self._calls
+
+    def request(self, method: str, target: str) -> int:
+        """Begin to have an HTTP request without a body answered."""
+        self._calls += 1
+        self.link.send_nowait(HttpActionRequest(self._calls, method, "http://site.example", target, [], False, None))
         return self._calls
 
     def cancel(self, call: int, error: ExecutionError) -> None:

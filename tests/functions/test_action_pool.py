@@ -17,10 +17,15 @@ from rtdb.link.frames import (
     ActionCall,
     ActionCancel,
     ActionOutcome,
+    ActionProgress,
+    BodyChunk,
+    BodyCredit,
     CallRequest,
     Drain,
+    Durable,
     ExecutionError,
     FileStepRequest,
+    HttpActionHead,
     RunnerReady,
     RunnerStart,
 )
@@ -325,6 +330,36 @@ async def test_when_an_action_runner_ends_its_actions_are_told_and_never_run_aga
             assert action.error.system == 0
         (replacement,) = await bench.up(1)
         assert await replacement.is_left_alone(30)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        action_outcome(77),
+        ActionProgress(77, ["[LOG] x"]),
+        BodyChunk(77, b"x", True),
+        HttpActionHead(1, 200, []),
+        BodyCredit(1, 7),
+        Durable(1, 1),
+        ActionOutcome(1, "text", None, [], 1),  # type: ignore[arg-type]  # what code of an app may have brought about
+    ],
+)
+async def test_an_action_runner_that_says_what_it_must_not_is_replaced_and_nobody_else_notices(
+    autojump_clock: MockClock, message: Any
+) -> None:
+    async with running() as bench:
+        first, second = await bench.up()
+        mine, other = bench.submit("m:mine"), bench.submit("m:other")
+        bench.pool.flush()
+        assert (await first.next_call("m:mine")).call == 1
+        call = await second.next_call("m:other")
+        first.send(message)
+        assert await mine.code() == "ActionInterrupted"
+        assert first.was_killed
+        second.send(action_outcome(call.call, result="done"))
+        await other.answered.wait()
+        assert other.outcome is not None
+        await bench.up(1)
 
 
 async def test_an_action_that_ends_its_process_is_told_so(autojump_clock: MockClock) -> None:

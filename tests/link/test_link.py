@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtdb.link import frames
-from rtdb.link.link import BlockingLink, LinkClosed, SocketLink, _encode, _FrameReader, open_memory_link_pair
+from rtdb.link.link import (
+    BlockingLink,
+    LinkClosed,
+    LinkGarbledError,
+    SocketLink,
+    _encode,
+    _FrameReader,
+    open_memory_link_pair,
+)
 
 FRAME_BYTES_MAX = 1 << 28
 
@@ -153,8 +161,14 @@ def test_messages_do_not_share_a_frame_that_would_be_large() -> None:
     messages = [answer(number, 10 << 20) for number in range(3)]
     reader = _FrameReader(frame_bytes_max=21 << 20)
     assert reader.feed(_encode(messages)) == messages
-    with pytest.raises(AssertionError, match="frame of"):
+    with pytest.raises(LinkGarbledError, match="frame of"):
         _FrameReader(frame_bytes_max=5 << 20).feed(_encode(messages))
+
+
+@pytest.mark.parametrize("body", [b"", b"\xc1", b"\x90\x90", b"\x91\x92\xa7unknown\x01", b"\x91\x92\xa6cancel\xa1x"])
+def test_what_is_no_message_is_named(body: bytes) -> None:
+    with pytest.raises(LinkGarbledError):
+        _FrameReader(FRAME_BYTES_MAX).feed(len(body).to_bytes(4, "big") + body)
 
 
 async def test_everything_is_sent_when_it_was_waited_for() -> None:
