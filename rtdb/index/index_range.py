@@ -19,6 +19,7 @@ import msgspec
 from rtdb.errors import DeveloperError
 from rtdb.index.definition import IndexDefinition
 from rtdb.link.frames import ReadRange
+from rtdb.values.field_name import field_steps
 from rtdb.values.ordering import encode_key, prefix_stop
 from rtdb.values.value import UNDEFINED, display
 
@@ -123,6 +124,7 @@ def bounds_from_expressions(
 
     Raises DeveloperError with the codes and texts of data-model §5.3 when they do not fit the index.
     """
+    expressions = [msgspec.structs.replace(one, field=".".join(field_steps(one.field))) for one in expressions]
     equalities, lower, upper = _split(expressions, f"{table_name}.{definition.name}")
     bound = lower or upper
     _check_order(definition, table_name, equalities, None if bound is None else bound.field)

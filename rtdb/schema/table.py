@@ -19,6 +19,7 @@ from rtdb.schema.validators import (
     ValidatorLike,
     to_validator,
 )
+from rtdb.values.field_name import field_steps
 
 __all__ = ["IndexDeclaration", "Table", "define_table", "may_contain_field"]
 
@@ -42,7 +43,8 @@ class Table(msgspec.Struct, frozen=True):
             raise BadRequestError(
                 f'Index "{name}" must be given a list of fields, such as ["{fields}"].', code="InvalidIndexField"
             )
-        return Table(self.document, (*self.indexes, IndexDeclaration(name, tuple(fields))))
+        paths = tuple(".".join(field_steps(field)) if isinstance(field, str) else field for field in fields)
+        return Table(self.document, (*self.indexes, IndexDeclaration(name, paths)))
 
     def index_named(self, name: str) -> IndexDeclaration | None:
         """Return the index declared under ``name``."""

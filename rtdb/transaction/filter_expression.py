@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rtdb.errors import DeveloperError
+from rtdb.values.field_name import field_steps
 from rtdb.values.function_path import check_identifier
 from rtdb.values.ordering import compare
 from rtdb.values.value import INT64_MAX, INT64_MIN, UNDEFINED, Int64, Undefined, Value, display
@@ -113,7 +114,7 @@ def _operands(name: str, operands: list[FilterNode], count: int) -> list[Evaluat
 
 def _field(path: str) -> Evaluate:
     """Resolve a field path: nested objects only, anything missing on the way is undefined (data-model §1.3)."""
-    steps = path.strip(".").split(".")
+    steps = field_steps(path)
     if steps == [""]:
         raise DeveloperError("Empty path", code="InvalidFilter")
     for step in steps:

@@ -1,4 +1,4 @@
-"""Names of fields: the keys of any object value (data-model §1.3, the looser of the two rules).
+"""Names of fields: the keys of any object value (data-model §1.3, the looser of the two rules); and paths of fields.
 
 The stricter rule, for identifiers, is :func:`rtdb.values.function_path.check_identifier`.
 """
@@ -10,7 +10,7 @@ from typing import Final
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError
 
-__all__ = ["FieldNames", "check_field_name", "known_field_names"]
+__all__ = ["FieldNames", "check_field_name", "field_steps", "known_field_names"]
 
 _BYTES_MAX: Final = Limits().field_name_bytes_max
 
@@ -29,6 +29,14 @@ def check_field_name(name: object) -> None:
         )
     if len(name) > _BYTES_MAX:
         raise _bad_field_name(f"Field name is too long ({len(name)} > maximum {_BYTES_MAX})")
+
+
+def field_steps(path: str) -> list[str]:
+    """Return the steps of the path of a field inside objects, ``"a.b"``: periods at its ends do not count.
+
+    What the steps are is not checked: they are to be identifiers.
+    """
+    return path.strip(".").split(".")
 
 
 def _bad_field_name(message: str) -> DeveloperError:

@@ -102,6 +102,10 @@ def test_built_in_indexes_are_bounded_by_their_own_fields() -> None:
     assert bounds(E("Eq", "_id", "x"), index=by_id(TABLE)) == (b, b + b"\xff")
 
 
+def test_periods_at_the_ends_of_a_path_do_not_count() -> None:
+    assert bounds(E("Eq", ".a", 1.0), E("Gt", "b.c.", 2.0)) == bounds(E("Eq", "a", 1.0), E("Gt", "b.c", 2.0))
+
+
 def test_a_lower_bound_above_the_upper_one_is_an_empty_range() -> None:
     start, stop = bounds(E("Gt", "a", 5.0), E("Lt", "a", 3.0))
     assert start == stop
