@@ -85,6 +85,11 @@ class Query(Generic[Row, Path]):
 
     def filter(self, predicate: FilterFunction[Path]) -> Query[Row, Path]:
         """Keep the rows for which the expression is true."""
+        if not callable(predicate):
+            raise TypeError(
+                '`filter` takes a function of a filter builder, as in `lambda q: q.eq(q.field("name"), value)`, '
+                f"got {type(predicate).__name__}"
+            )
         query = self._take_over()
         query._operators.append(("filter", filter_node(predicate(FILTER_BUILDER))))
         return query
@@ -214,6 +219,11 @@ class TableQuery(Generic[Row, Path]):
             raise TypeError(f"`with_index` takes the name of an index, got {type(index).__name__}")
         if index_range is None:
             return Query(self, index, [])
+        if not callable(index_range):
+            raise TypeError(
+                '`with_index` takes a function of a range builder, as in `lambda q: q.eq("field", value)`, '
+                f"got {type(index_range).__name__}"
+            )
         built = index_range(IndexRangeBuilder([]))
         if not isinstance(built, IndexRangeBuilder):
             raise TypeError(

@@ -145,6 +145,14 @@ def test_a_range_function_that_returns_something_else_is_an_error() -> None:
         table_of(1).with_index("i", nothing)
 
 
+def test_what_is_no_function_of_a_builder_is_an_error() -> None:
+    wrong: Any = "by_a"
+    with pytest.raises(TypeError, match=r"^`with_index` takes a function of a range builder, .*, got str$"):
+        table_of(1).with_index("i", wrong)
+    with pytest.raises(TypeError, match=r"^`filter` takes a function of a filter builder, .*, got str$"):
+        table_of(1).filter(wrong)
+
+
 def test_every_filter_operator_becomes_its_node() -> None:
     q: FilterBuilder[str] = FilterBuilder()
     one, two = {"$literal": 1.0}, {"$literal": Int64(2)}
