@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["Config", "Limits", "decode_config", "encode_config"]
+__all__ = ["FIXED_LIMITS", "Config", "Limits", "decode_config", "encode_config"]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -222,6 +222,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     # Links between processes. A frame carries at most one block or one result.
     frame_bytes_max: int = 256 * MIB
+
+
+FIXED_LIMITS = frozenset(
+    {"value_bytes_max", "value_nesting_max", "object_fields_max", "array_elements_max", "field_name_bytes_max"}
+)
+"""Limits that belong to the format of values, which is the same for every server and client: nobody may set them."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

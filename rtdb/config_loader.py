@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
-from rtdb.config import Config, Limits
+from rtdb.config import FIXED_LIMITS, Config, Limits
 from rtdb.errors import ConfigurationError
 
 __all__ = ["LOG_LEVELS", "Options", "environment_name", "load_config", "option_name"]
@@ -103,6 +103,12 @@ def load_config(options: Options, environment: Mapping[str, str]) -> Config:
         if not value > 0  # also true of NaN
     ]
     loaded = Limits(**limit_values)
+    problems += [
+        f"{name}: {value} (from {limits[name].origin}): this belongs to the format of values and is "
+        f"{getattr(Limits(), name)} on every server; leave it out"
+        for name, value in limit_values.items()
+        if name in FIXED_LIMITS and value != getattr(Limits(), name)
+    ]
     if loaded.runners_min > loaded.runners_max:
         problems.append(f"runners_min: {loaded.runners_min} is more than runners_max, which is {loaded.runners_max}")
     port, site_port = values.get("port", Config.port), values.get("site_port")

@@ -117,6 +117,13 @@ def test_limits_that_contradict_each_other_are_refused() -> None:
     ]
 
 
+def test_the_format_of_values_cannot_be_set() -> None:
+    assert problems_of(Options({"data_dir": "d"}, ["object_fields_max=2000", "value_nesting_max=64"])) == [
+        "object_fields_max: 2000 (from --limit): this belongs to the format of values and is 1024 on every server; "
+        "leave it out"
+    ]
+
+
 @pytest.mark.parametrize("value", ["nan", "-1"])
 def test_a_limit_must_be_above_zero(value: str) -> None:
     [problem] = problems_of(Options({"data_dir": "d"}, [f"undo_seconds={value}"]))
