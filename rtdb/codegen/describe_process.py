@@ -36,7 +36,8 @@ class Problem(msgspec.Struct, tag="problem"):
 
 def describe(what: str, directory: Path) -> Description:
     """Import the app, or its schema alone, and return what it is. Raises ``AppLoadError``."""
-    limits = Limits()
+    # How large a schema may be is for the server to say.
+    limits = Limits(tables_max=sys.maxsize, indexes_per_table_max=sys.maxsize, index_fields_max=sys.maxsize)
     if what == "app":
         return load_app(directory, limits).description
     schema = load_schema(directory, limits)

@@ -38,12 +38,13 @@ from rtdb.functions.http_router import HttpRouter
 from rtdb.link.frames import ExecutionError, FunctionKind
 from rtdb.scheduler.schedule import schedule_to_json
 from rtdb.schema.compiled import Check, compile_document_validator, compile_validator
-from rtdb.schema.schema import Schema
+from rtdb.schema.schema import Schema, check_schema_limits
 from rtdb.values.function_path import parse_function_path
 from rtdb.values.value import Value
 
 __all__ = ["App", "AppFunction", "AppLoadError", "TableNames", "load_app", "load_schema"]
 
+SCHEMA_ERROR = "Hit an error while evaluating your schema:\n"
 RESERVED_MODULES = frozenset({"schema", "crons", "http", "auth_config"})
 """Modules of the top directory that are configuration and hold no functions."""
 
@@ -184,7 +185,7 @@ def load_app(directory: Path, limits: Limits) -> App:
         name = path.relative_to(root).with_suffix("").as_posix()
         module = _import_module(package, name, root, limits)
         if name == "schema":
-            schema = _find_schema(module)
+            schema = _find_schema(module, limits)
         elif name == "http":
             router = _find_router(module)
         elif name == "crons":
@@ -199,7 +200,7 @@ def load_schema(directory: Path, limits: Limits) -> Schema | None:
     root = directory.resolve()
     if not (root / "schema.py").is_file():
         return None
-    return _find_schema(_import_module(_make_package(root), "schema", root, limits))
+    return _find_schema(_import_module(_make_package(root), "schema", root, limits), limits)
 
 
 def _make_package(root: Path) -> str:
@@ -233,7 +234,7 @@ def _import_module(package: str, name: str, root: Path, limits: Limits) -> Modul
         ) from error
     except BaseException as error:  # what a module's top level does must not end the runner
         report = report_exception(error, root, limits)
-        what = "Hit an error while evaluating your schema:\n" if name == "schema" else f"{name}.py cannot be imported: "
+        what = SCHEMA_ERROR if name == "schema" else f"{name}.py cannot be imported: "
         code = error.code if isinstance(error, RtdbError) else AppLoadError.default_code
         hint = ""
         if isinstance(error, ImportError) and (error.name or "").startswith(f"{package}.{GENERATED}"):
@@ -243,7 +244,7 @@ def _import_module(package: str, name: str, root: Path, limits: Limits) -> Modul
         sys.dont_write_bytecode = written
 
 
-def _find_schema(module: ModuleType) -> Schema:
+def _find_schema(module: ModuleType, limits: Limits) -> Schema:
     schema = getattr(module, "schema", None)
     if schema is None:
         raise _load_error(
@@ -256,6 +257,10 @@ def _find_schema(module: ModuleType) -> Schema:
             "Write `schema = define_schema({...})`.",
             code="InvalidSchemaExport",
         )
+    try:
+        check_schema_limits(schema, limits)
+    except BadRequestError as error:
+        raise _load_error(f"{SCHEMA_ERROR}{error.message}", code=error.code) from error
     return schema
 
 

@@ -6,7 +6,7 @@ Invariant: everything here is pure and immutable; nothing knows of transactions,
 """
 
 from rtdb.schema.compiled import Check, compile_document_validator, compile_validator
-from rtdb.schema.schema import Schema, check_table_name, define_schema, schema_from_json
+from rtdb.schema.schema import Schema, check_schema_limits, check_table_name, define_schema, schema_from_json
 from rtdb.schema.schema_change import SchemaChange, TableIndex, compare_schemas
 from rtdb.schema.table import IndexDeclaration, Table, define_table
 from rtdb.schema.validator_json import validator_from_json
@@ -20,6 +20,7 @@ __all__ = [
     "Table",
     "TableIndex",
     "Validator",
+    "check_schema_limits",
     "check_table_name",
     "compare_schemas",
     "compile_document_validator",

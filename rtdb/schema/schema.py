@@ -28,11 +28,10 @@ from rtdb.schema.validators import (
 )
 from rtdb.values.function_path import check_identifier
 
-__all__ = ["Schema", "check_table_name", "define_schema", "schema_from_json"]
+__all__ = ["Schema", "check_schema_limits", "check_table_name", "define_schema", "schema_from_json"]
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 _RESERVED_INDEX_NAMES: Final = frozenset({"by_id", "by_creation_time"})
-_DEFAULTS: Final = Limits()
 _NUMBER: Final = ScalarValidator("number")
 _FUTURE_INDEX_KINDS: Final = (
     "stagedDbIndexes",
@@ -86,18 +85,37 @@ def _with_system_fields(validator: Validator, table: str) -> Validator:
             return validator
 
 
-def define_schema(tables: Mapping[str, Table], schema_validation: bool = True, *, limits: Limits = _DEFAULTS) -> Schema:
+def define_schema(tables: Mapping[str, Table], schema_validation: bool = True) -> Schema:
     """Declare an app's tables. Raises :class:`BadRequestError` with the code and text of the first broken rule."""
-    if len(tables) > limits.tables_max:
-        raise BadRequestError(f"Number of tables cannot exceed {limits.tables_max}.", code="TooManyTables")
     for name in sorted(tables):
         table = tables[name]
         if not isinstance(table, Table):
             raise _invalid(f'Table "{name}" must be made with define_table, got {table!r}.')
         check_table_name(name)
         _check_document_type(table.document)
-        _check_indexes(name, table, limits)
+        _check_indexes(name, table)
     return Schema({name: tables[name] for name in sorted(tables)}, schema_validation)
+
+
+def check_schema_limits(schema: Schema, limits: Limits) -> None:
+    """Raise :class:`BadRequestError` if a server with these limits has no room for the schema.
+
+    An app that declares its schema does not know them.
+    """
+    if len(schema.tables) > limits.tables_max:
+        raise BadRequestError(f"Number of tables cannot exceed {limits.tables_max}.", code="TooManyTables")
+    for name, table in schema.tables.items():
+        if len(table.indexes) > limits.indexes_per_table_max:
+            raise BadRequestError(
+                f'Table "{name}" cannot have more than {limits.indexes_per_table_max} indexes.', code="TooManyIndexes"
+            )
+        for index in table.indexes:
+            # The `_creationTime` that ends every index counts.
+            if len(index.fields) >= limits.index_fields_max:
+                raise BadRequestError(
+                    f'In index "{index.name}": Indexes may have up to {limits.index_fields_max} fields.',
+                    code="IndexTooManyFields",
+                )
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------
@@ -131,12 +149,7 @@ def _is_document_type(validator: Validator) -> bool:
     return isinstance(validator, ObjectValidator) or validator == ScalarValidator("any")
 
 
-def _check_indexes(table_name: str, table: Table, limits: Limits) -> None:
-    if len(table.indexes) > limits.indexes_per_table_max:
-        raise BadRequestError(
-            f'Table "{table_name}" cannot have more than {limits.indexes_per_table_max} indexes.',
-            code="TooManyIndexes",
-        )
+def _check_indexes(table_name: str, table: Table) -> None:
     names: set[str] = set()
     name_of_fields: dict[tuple[str, ...], str] = {}
     for index in table.indexes:
@@ -147,7 +160,7 @@ def _check_indexes(table_name: str, table: Table, limits: Limits) -> None:
                 code="IndexNamesNotUnique",
             )
         names.add(index.name)
-        _check_index_fields(table_name, index, limits)
+        _check_index_fields(table_name, index)
         if index.fields in name_of_fields:
             raise BadRequestError(
                 f'In table "{table_name}" index "{name_of_fields[index.fields]}" and index "{index.name}" have the '
@@ -179,7 +192,7 @@ def _check_index_name(table_name: str, name: str) -> None:
         )
 
 
-def _check_index_fields(table_name: str, index: IndexDeclaration, limits: Limits) -> None:
+def _check_index_fields(table_name: str, index: IndexDeclaration) -> None:
     def problem(code: str, text: str) -> BadRequestError:
         return BadRequestError(f'In index "{index.name}": {text}', code=code)
 
@@ -187,9 +200,6 @@ def _check_index_fields(table_name: str, index: IndexDeclaration, limits: Limits
         raise BadRequestError(
             f'In table "{table_name}" index "{index.name}" must have at least one field.', code="EmptyIndex"
         )
-    # The `_creationTime` that ends every index counts.
-    if len(index.fields) >= limits.index_fields_max:
-        raise problem("IndexTooManyFields", f"Indexes may have up to {limits.index_fields_max} fields.")
     seen: set[str] = set()
     for field in index.fields:
         if field == "_id":

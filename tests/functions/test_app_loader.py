@@ -222,6 +222,16 @@ def test_an_invalid_schema_says_that_it_is_the_schema(tmp_path: Path) -> None:
     assert error.frames == "    at <module> (schema.py:2)\n"
 
 
+def test_a_schema_larger_than_the_server_allows_is_refused(tmp_path: Path) -> None:
+    directory = write_app(tmp_path, schema=SCHEMA)
+    with pytest.raises(AppLoadError) as raised:
+        load_app(directory, Limits(index_fields_max=1))
+    assert raised.value.error.code == "IndexTooManyFields"
+    assert raised.value.error.message == (
+        'Hit an error while evaluating your schema:\nIn index "by_n": Indexes may have up to 1 fields.'
+    )
+
+
 @pytest.mark.parametrize(
     ("modules", "message"),
     [

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from rtdb.config import Limits
 from rtdb.errors import BadRequestError
-from rtdb.schema.schema import define_schema, schema_from_json
-from rtdb.schema.table import define_table, may_contain_field
+from rtdb.schema.schema import check_schema_limits, define_schema, schema_from_json
+from rtdb.schema.table import Table, define_table, may_contain_field
 from rtdb.schema.validators import v
 
 USERS = define_table({"name": v.string(), "team": v.optional(v.id("teams"))}).index("by_name", ["name"])
@@ -183,12 +184,6 @@ RESERVED = "`_creationTime` is automatically added to the end of each index."
         ("t", ANYTHING.index("i", ["é"]), "InvalidIndexField", 'In index "i": Invalid index field: "é"'),
         (
             "t",
-            ANYTHING.index("i", [f"f{n}" for n in range(16)]),
-            "IndexTooManyFields",
-            'In index "i": Indexes may have up to 16 fields.',
-        ),
-        (
-            "t",
             define_table({"a": v.object({"b": v.null()})}).index("i", ["a.c"]),
             "SchemaDefinitionError",
             'In table "t" the index "i" is invalid because it references the field "a.c" that does not exist.',
@@ -208,24 +203,51 @@ def test_fields_of_an_index_are_a_list() -> None:
         ANYTHING.index("i", "name")
 
 
-def test_a_table_has_at_most_sixty_four_indexes() -> None:
-    table = ANYTHING
-    for number in range(64):
-        table = table.index(f"i{number}", [f"f{number}"])
-    define_schema({"t": table})
+SIXTY_FOUR = ANYTHING
+for _number in range(64):
+    SIXTY_FOUR = SIXTY_FOUR.index(f"i{_number}", [f"f{_number}"])
+
+
+@pytest.mark.parametrize(
+    ("fits", "too_much", "more", "code", "message"),
+    [
+        (
+            {f"t{number}": ANYTHING for number in range(10_000)},
+            {f"t{number}": ANYTHING for number in range(10_001)},
+            Limits(tables_max=10_001),
+            "TooManyTables",
+            "Number of tables cannot exceed 10000.",
+        ),
+        (
+            {"t": SIXTY_FOUR},
+            {"t": SIXTY_FOUR.index("more", ["more"])},
+            Limits(indexes_per_table_max=65),
+            "TooManyIndexes",
+            'Table "t" cannot have more than 64 indexes.',
+        ),
+        (
+            {"t": ANYTHING.index("i", [f"f{n}" for n in range(15)])},
+            {"t": ANYTHING.index("i", [f"f{n}" for n in range(16)])},
+            Limits(index_fields_max=17),
+            "IndexTooManyFields",
+            'In index "i": Indexes may have up to 16 fields.',
+        ),
+    ],
+)
+def test_a_schema_is_as_large_as_the_servers_limits_allow(
+    fits: dict[str, Table], too_much: dict[str, Table], more: Limits, code: str, message: str
+) -> None:
+    check_schema_limits(define_schema(fits), Limits())
+    schema = define_schema(too_much)
     with pytest.raises(BadRequestError) as caught:
-        define_schema({"t": table.index("more", ["more"])})
-    assert caught.value.code == "TooManyIndexes"
-    assert caught.value.message == 'Table "t" cannot have more than 64 indexes.'
+        check_schema_limits(schema, Limits())
+    assert (caught.value.code, caught.value.message) == (code, message)
+    check_schema_limits(schema, more)
 
 
-def test_there_are_at_most_ten_thousand_tables() -> None:
-    with pytest.raises(BadRequestError, match=r"^Number of tables cannot exceed 10000\.$"):
-        define_schema({f"t{number}": ANYTHING for number in range(10_001)})
-
-
-def test_fifteen_fields_fit_in_an_index() -> None:
-    define_schema({"t": ANYTHING.index("i", [f"f{n}" for n in range(15)])})
+def test_periods_at_the_ends_of_an_indexed_path_do_not_count() -> None:
+    table = ANYTHING.index("i", [".a.b", "c."])
+    assert define_schema({"t": table}).tables["t"].indexes[0].fields == ("a.b", "c")
 
 
 @pytest.mark.parametrize(
