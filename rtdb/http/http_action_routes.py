@@ -14,6 +14,7 @@ stops sending, the connection ends within the answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -49,6 +50,9 @@ HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
 """Headers that are about this connection and so not an app's: what it copies from an upstream's answer has them."""
+
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?", re.ASCII)
+"""Anything else in its place would give the address another path than the one that is routed."""
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -216,8 +220,10 @@ def _base(scope: Scope) -> str:
         key.strip().lower(): value.strip().strip('"')
         for key, _, value in (part.partition("=") for part in found.get(b"forwarded", "").split(";"))
     }
-    scheme = found.get(b"x-forwarded-proto") or forwarded.get("proto") or "http"
-    host = forwarded.get("host") or found.get(b"x-forwarded-host") or found.get(b"host") or "localhost"
+    schemes = found.get(b"x-forwarded-proto"), forwarded.get("proto")
+    hosts = forwarded.get("host"), found.get(b"x-forwarded-host"), found.get(b"host")
+    scheme = next((scheme for scheme in schemes if scheme in {"http", "https"}), "http")
+    host = next((host for host in hosts if host and _HOST.fullmatch(host)), "localhost")
     return f"{scheme}://{host}"
 
 

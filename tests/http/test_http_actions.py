@@ -119,6 +119,11 @@ async def test_on_the_site_port_every_path_is_an_actions() -> None:
         ({"X-Forwarded-Proto": "https, http", "X-Forwarded-Host": "a.example, b"}, "https://a.example"),
         ({"Forwarded": 'for=1.2.3.4;Proto=https;host="f.example"'}, "https://f.example"),
         ({"Forwarded": "proto=https;host=f.example, proto=ftp", "X-Forwarded-Host": "a"}, "https://f.example"),
+        ({"Host": "shop.example/other?"}, "http://localhost"),
+        ({"Host": "[::1]:81", "X-Forwarded-Host": "a/b"}, "http://[::1]:81"),
+        ({"Host": "["}, "http://localhost"),
+        ({"Host": "user@shop.example"}, "http://localhost"),
+        ({"X-Forwarded-Proto": "https://a.example/?"}, "http://shop.example:81"),
         ({"Forwarded": "proto=https", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "a"}, "http://a"),
     ],
 )
