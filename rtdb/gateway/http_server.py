@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import math
 import socket
+import struct
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -131,15 +134,18 @@ class _Applications:
 
     Hypercorn puts the end of the connection behind what has arrived of the body: as long as the application does not
     read that, everything waits, the connection's own end included. Here the end never waits. Besides,
-    ``scope["state"]["gone"]`` is an event that says it to an application that is doing something else than reading.
+    ``scope["state"]["gone"]`` is an event that says it to an application that is doing something else than reading,
+    and ``scope["state"]["reset"]()`` ends the connection so that nobody takes it for the end of an answer.
     """
 
-    def __init__(self, tasks: TaskGroup) -> None:
+    def __init__(self, tasks: TaskGroup, reset: Callable[[], None]) -> None:
         self._tasks = tasks
+        self._reset = reset
 
     async def spawn_app(self, app: ASGIWrapper, config: HypercornConfig, scope: Any, send: Any) -> Any:
         events, arriving = trio.open_memory_channel[Any](config.max_app_queue_size)
         gone = scope["state"]["gone"] = trio.Event()
+        scope["state"]["reset"] = self._reset
 
         async def receive() -> Any:
             try:
@@ -177,6 +183,7 @@ class _Connection(TCPServer):
         stream: Any = trio.SocketStream(trio_socket)
         super().__init__(application, config, context, ConnectionState({}), stream)
         self._client = client
+        self._trio_socket = trio_socket
         self._send_seconds_max = limits.send_seconds_max
         self._more_announced = False
         self.idle_timer = _IdleTimer(self, limits)
@@ -240,7 +247,7 @@ class _Connection(TCPServer):
     async def _read_data(self) -> None:
         http1: Any = self.protocol.protocol
         http1._check_protocol = _stay_with_http1
-        http1.task_group = _Applications(self._task_group)
+        http1.task_group = _Applications(self._task_group, self._end_with_reset)
         while True:
             try:
                 data = await self.stream.receive_some(RECEIVE_BYTES)
@@ -251,6 +258,11 @@ class _Connection(TCPServer):
                 break
         await self.protocol.handle(Closed())
         self.idle_timer.end()
+
+    def _end_with_reset(self) -> None:
+        with suppress(OSError):  # closed already
+            self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._trio_socket.close()
 
     async def close_idle(self) -> None:
         """Close a connection on which no request is under way."""

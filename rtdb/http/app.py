@@ -258,10 +258,11 @@ class HttpApplication:
                 raise RateLimitedError("Too many requests are under way. Try again later.")
             await self._http_actions.serve(scope, body, answer.send, target, answered)
         except AnswerBrokeOff:
-            return
+            _break_off(scope)
         except Exception as error:
             if answer.status:
                 _log.error("answer broke off", path=scope["path"], exc_info=error)
+                _break_off(scope)
                 return
             await send_response(answer.send, _to_response(error), body)
 
@@ -322,6 +323,12 @@ class HttpApplication:
             client = parse_client_header(headers.client.decode("latin-1"))
             client.require_supported()
         return HttpRequest(scope, receive, headers, client, self._random, self._received)
+
+
+def _break_off(scope: Scope) -> None:
+    """End the connection within an answer: the server does it by itself, where that is no way to end an answer."""
+    if scope["http_version"] == "1.0":
+        scope["state"]["reset"]()
 
 
 async def _empty_answer(request: Request, error: Exception) -> Response:

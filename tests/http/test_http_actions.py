@@ -264,6 +264,30 @@ async def test_an_answer_that_breaks_off_does_not_look_complete() -> None:
         assert (await client.get("/")).content == b"next"
 
 
+async def test_an_answer_that_breaks_off_is_a_reset_where_its_end_would_be_the_end_of_the_connection() -> None:
+    """HTTP/1.0 is what proxies speak that were not told otherwise."""
+    async with open_site() as (hub, _):
+
+        async def break_off(action: ScriptedAction) -> None:
+            action.head(200)
+            await action.body.send(b"half")
+            await read_half.wait()
+            action.end(BOOM)
+
+        for handler in (break_off, answering(b"half")):
+            hub.on_request = handler
+            read_half = trio.Event()
+            async with connect(hub.site_port) as stream:
+                await stream.send_all(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+                assert b"transfer-encoding" not in await receive_until(stream, b"half")
+                read_half.set()
+                if handler is break_off:
+                    with pytest.raises(trio.BrokenResourceError):
+                        await stream.receive_some()
+                else:
+                    assert await stream.receive_some() == b""
+
+
 async def test_a_body_that_is_announced_too_large_is_refused_before_anything_runs() -> None:
     async with open_site(limits=Limits(http_action_request_bytes_max=1000)) as (hub, client):
         hub.on_request = echo
