@@ -24,7 +24,7 @@ from rtdb.values.document_id import decode_id
 from rtdb.values.json_codec import decode_canonical
 from rtdb.values.value import Value
 
-__all__ = ["LOGS_KEPT", "CronChange", "CronJob", "switch_crons"]
+__all__ = ["LOGS_KEPT", "CronChange", "CronJob", "remembered_lines", "remembered_result", "switch_crons"]
 
 LOGS_KEPT: Final = 5
 """Runs of each cron job that are remembered."""
@@ -154,6 +154,23 @@ def _logs(transaction: Transaction, name: str) -> list[bytes]:
     """Return the internal ids of the remembered runs of a job, newest first."""
     rows = transaction.scan_system(CRON_JOB_LOGS_TABLE, "by_name", [("Eq", "name", name)], descending=True)
     return [decode_id(row["_id"]).internal for row in rows]
+
+
+def remembered_result(result: bytes) -> str:
+    """Return as much of an encoded result as :class:`CronJob` makes a difference of: a character too many, at most."""
+    return result[: 4 * (SHOWN_CHARACTERS_MAX + 1)].decode(errors="ignore")[: SHOWN_CHARACTERS_MAX + 1]
+
+
+def remembered_lines(log_lines: list[str]) -> list[str]:
+    """Return as many of the lines, and as much of each, as :class:`CronJob` makes a difference of."""
+    kept: list[str] = []
+    left = SHOWN_CHARACTERS_MAX
+    for line in log_lines:
+        kept.append(line[: SHOWN_CHARACTERS_MAX + 1])
+        left -= len(line)
+        if left < 0:
+            break
+    return kept
 
 
 def _status(ending: Ending) -> dict[str, Any]:

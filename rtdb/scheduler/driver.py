@@ -31,6 +31,7 @@ from rtdb.clock import Clock
 from rtdb.config import Limits
 from rtdb.link import frames
 from rtdb.scheduler.agenda import PAGE_KEYS, Agenda, Waiting
+from rtdb.scheduler.cron_job import remembered_lines, remembered_result
 from rtdb.scheduler.work import LOST_ACTION
 from rtdb.storage.keys import index_number
 from rtdb.storage.system_tables import CRON_NEXT_RUN_TABLE, SCHEDULED_JOBS_TABLE, SYSTEM_INDEXES
@@ -39,7 +40,7 @@ from rtdb.values.json_codec import decode_canonical, encode
 __all__ = ["Caller", "Facade", "Scheduler"]
 
 NOT_BEGUN_CODES: Final = frozenset({"TooManyConcurrentRequests", "RunnersUnavailable"})
-"""Errors of calls that no process has begun."""
+"""System errors of calls that no process has begun."""
 
 CLOCK_SECONDS: Final = 1.0
 """How long it sleeps at most: the clock may be set meanwhile."""
@@ -252,8 +253,10 @@ class Scheduler:
         args = bytes(msgspec.json.decode(claimed, type=_Claimed).args)
         begun = trio.current_time()
         answer = await self._call("action", work.path, args, scheduled=self._scheduled(queue, work))
-        if answer.error is not None and answer.error.code in NOT_BEGUN_CODES:
-            await self._postpone(queue, work, entry | {"due": None}, answer.error)
+        error = answer.error
+        # An action's own failure may have such a code too, that of a call it made: it has begun.
+        if error is not None and error.system and error.code in NOT_BEGUN_CODES:
+            await self._postpone(queue, work, entry | {"due": None}, error)
         else:
             ending = self._ending(answer, seconds=trio.current_time() - begun)
             await self._note("end", entry | {"due": None} | ending)
@@ -276,8 +279,9 @@ class Scheduler:
         message = None if error is None else LOST_ACTION if error.system else error.message
         return {
             "error": message,
-            "result": "null" if answer.result is None else answer.result.decode(),
-            "log_lines": answer.log_lines,
+            # No more of them than is remembered: whole, they could be too large for arguments.
+            "result": "null" if answer.result is None else remembered_result(answer.result),
+            "log_lines": remembered_lines(answer.log_lines),
             "seconds": seconds,
         }
 

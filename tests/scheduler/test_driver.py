@@ -51,8 +51,10 @@ class Asked:
     def args(self) -> dict[str, Any]:
         return decode_canonical(self.request.args)  # type: ignore[return-value]  # arguments are an object
 
-    def answer(self, result: Any = None, *, error: ExecutionError | None = None) -> None:
-        self._caller.answer(None if error else encode(result), error, ["[LOG] line"], 1)
+    def answer(
+        self, result: Any = None, *, error: ExecutionError | None = None, log_lines: tuple[str, ...] = ("[LOG] line",)
+    ) -> None:
+        self._caller.answer(None if error else encode(result), error, [*log_lines], 1)
 
 
 class ScriptedFacade:
@@ -244,6 +246,39 @@ async def test_an_action_that_found_no_room_is_tried_again_later(autojump_clock:
         (postpone,) = await bench.calls()
         assert postpone.path == "_system/scheduler:postpone"
         assert (postpone.args["due"], postpone.args["incarnation"]) == (None, "me")
+
+
+async def test_an_action_that_failed_because_what_it_called_found_no_room_is_not_called_again(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as bench:
+        bench.facade.kinds["m:act"] = "action"
+        bench.add(1, 0.0, "m:act")
+        (claim,) = await bench.calls()
+        claim.answer({"args": {}})
+        (call,) = await bench.calls()
+        call.answer(
+            error=ExecutionError("TooManyConcurrentRequests", "Uncaught Error: Too many", "    at act (m.py:3)\n")
+        )
+        (end,) = await bench.calls()
+        assert (end.path, end.args["error"]) == ("_system/scheduler:end", "Uncaught Error: Too many")
+
+
+async def test_however_much_an_action_returns_and_prints_its_end_is_small_enough_to_be_noted(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as bench:
+        bench.facade.kinds["m:act"] = "action"
+        bench.add(1, 0.0, "m:act", index=CRONS_BY_DUE)
+        (claim,) = await bench.calls()
+        claim.answer({"args": {}})
+        (call,) = await bench.calls()
+        call.answer('"ö' * 5_000_000, log_lines=("[LOG] short", *("[LOG] " + "\0" * 32_000 for _ in range(255))))
+        (end,) = await bench.calls()
+        assert end.path == "_system/scheduler:end"
+        assert len(end.request.args) < 20_000
+        # Enough for a cron job to see that both were longer than what it remembers.
+        assert [len(end.args["result"]), *map(len, end.args["log_lines"])] == [1001, 11, 1001]
 
 
 async def test_a_mutation_that_ended_itself_leaves_nothing_to_note(autojump_clock: MockClock) -> None:
