@@ -119,7 +119,9 @@ class Agenda:
     @property
     def wants_page(self) -> bool:
         """Whether the database should be asked for more."""
-        return self._meanwhile is None and self._through != _END and len(self._keys) < PAGE_KEYS // 2
+        # Less than what a cut leaves: else a page that is cut would be asked for again at once, and again.
+        few = max(1, min(PAGE_KEYS, self._held_max) // 2)
+        return self._meanwhile is None and self._through != _END and len(self._keys) < few
 
     def ask_page(self) -> bytes:
         """Return the key behind which the next page begins; from now on what changes is noted."""

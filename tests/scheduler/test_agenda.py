@@ -84,6 +84,7 @@ def test_what_is_running_is_not_found_again_by_a_page() -> None:
     running = agenda.take()
     for number in range(2, 8):
         changed(agenda, None, parts(number, float(number)))
+    assert agenda.take().due == 2.0
     assert agenda.wants_page
     agenda.ask_page()
     agenda.page_arrived([key(number, float(number)) for number in range(4, 8)] + [key(1, 50.0)])
@@ -182,3 +183,16 @@ class AgendaAndIndex(RuleBasedStateMachine):
 
 TestAgendaAndIndex = AgendaAndIndex.TestCase
 TestAgendaAndIndex.settings = settings(max_examples=60, stateful_step_count=60)
+
+
+@pytest.mark.parametrize("held_max", [1, 2, 3, 100, 999])
+def test_a_page_that_is_more_than_may_be_held_is_not_asked_for_again_before_there_is_room(held_max: int) -> None:
+    agenda = Agenda(INDEX, held_max=held_max)
+    wants = [agenda.wants_page]
+    read_all(agenda, *(key(number, 1000.0 + number) for number in range(agenda_module.PAGE_KEYS)))
+    assert 0 < len(agenda) <= held_max
+    wants.append(agenda.wants_page)
+    while len(agenda):
+        agenda.take()
+    wants.append(agenda.wants_page)
+    assert wants == [True, False, True]
