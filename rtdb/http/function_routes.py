@@ -32,8 +32,6 @@ __all__ = ["FunctionRoutes", "Route"]
 
 Route = Callable[[HttpRequest], Awaitable[HttpResponse | HttpStream]]
 
-PATH_CHARACTERS_MAX = 1024
-"""Longer than any file system takes; what is longer is not looked at."""
 BATCH_QUERIES_MAX = 1024
 """As many as one request may hold; a page of a large app asks for tens."""
 
@@ -74,8 +72,6 @@ _encode_json = msgspec.json.Encoder().encode
 
 
 def _canonical_path(text: str) -> str:
-    if len(text) > PATH_CHARACTERS_MAX:
-        raise _bad_path(text, f"It is longer than {PATH_CHARACTERS_MAX} characters.")
     try:
         return str(parse_function_path(text))
     except RtdbError as error:

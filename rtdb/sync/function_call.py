@@ -36,7 +36,7 @@ def understand_call(message: Add | Mutation | Action, *, arguments_bytes_max: in
         raise ProtocolError(f"Received Invalid JSON on websocket: {error.message}") from error
     path, name = str(function), function.short
     if message.componentPath:
-        return _failed(path, "ComponentPathNotFound", f"Could not find component '{message.componentPath}'.")
+        return _failed(path, "ComponentPathNotFound", f"Could not find component '{message.componentPath[:200]}'.")
     if len(message.args) > 1:
         text = f"Invalid arguments for {name}: expected one object, got {len(message.args)} positional arguments"
         return _failed(path, "InvalidArguments", text)

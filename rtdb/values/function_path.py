@@ -20,6 +20,8 @@ __all__ = ["FunctionPath", "check_identifier", "parse_function_path"]
 
 IDENTIFIER_MAX: Final = 64
 DEFAULT_EXPORT: Final = "default"
+PATH_CHARACTERS_MAX: Final = 1024
+"""As long as the path of a module in a bundle; what is longer is not looked at, nor repeated in logs."""
 PATHS_CACHED: Final = 4096
 """Paths remembered, since clients ask for the same few again and again."""
 CACHED_CHARACTERS_MAX: Final = 256
@@ -54,6 +56,8 @@ class FunctionPath(msgspec.Struct, frozen=True, order=True):
 
 def parse_function_path(text: str) -> FunctionPath:
     """Return the path that ``text`` denotes. Raises :class:`BadRequestError` when it cannot denote one."""
+    if len(text) > PATH_CHARACTERS_MAX:
+        raise _invalid(f"{text[:200]}…", f"It is longer than {PATH_CHARACTERS_MAX} characters.")
     return _parse_known(text) if len(text) <= CACHED_CHARACTERS_MAX else _parse(text)
 
 

@@ -60,6 +60,7 @@ def test_the_servers_own_functions_are_told_by_their_folder() -> None:
         ("a:b-c", "invalid character"),
         ("a:__", "exclusively underscores"),
         ("a:" + "x" * 65, "Identifier is too long"),
+        ("a/" * 512 + "a:fn", "a/…': It is longer than 1024 characters"),
     ],
 )
 def test_paths_that_name_no_function_are_refused(text: str, reason: str) -> None:
