@@ -37,6 +37,12 @@ class ScheduledJob(Work):
         arguments: dict[str, Value] = self._shown()["args"][0]
         return arguments
 
+    @property
+    def shown_bytes(self) -> int:
+        """The size of what apps see of it, arguments included."""
+        stored = self._transaction.get_stored(SCHEDULED_FUNCTIONS_TABLE, self.internal)
+        return 0 if stored is None else len(stored.data)
+
     def begin(self) -> None:
         self._show(state={"kind": "inProgress"})
 

@@ -520,3 +520,14 @@ def test_so_many_are_looked_at_in_one_transaction(app: AppBench, monkeypatch: py
         found.append(answer["canceled"])
     assert found == [10, 10, 5]
     assert waiting(app) == []
+
+
+def test_so_much_is_written_in_one_transaction_that_cancels_many(
+    app: AppBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtdb.functions.system.scheduler.CANCELED_BYTES", 10_000)
+    app.run("messages:many", {"count": 5, "size": 4000})
+    answer = cancel_some(app)
+    assert answer["canceled"] == 3
+    assert cancel_some(app, after=answer["next"]) == {"canceled": 2, "next": None}
+    assert waiting(app) == []

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from rtdb.config import MIB
 from rtdb.functions.system.definition import Arguments, SystemFunction, convert_arguments
 from rtdb.index.index_key import full_key
 from rtdb.scheduler.scheduled_job import ScheduledJob, cancel_job, schedule_job
@@ -45,6 +46,8 @@ __all__ = [
 SETTLED_AT_ONCE: Final = 100
 LOOKED_AT_ONCE: Final = 1000
 """Jobs of one transaction that cancels many."""
+CANCELED_BYTES: Final = 4 * MIB
+"""What it may write before it leaves the rest to the next: a job is written with its arguments, which may be large."""
 
 Kind = Literal["job", "cron"]
 
@@ -184,19 +187,22 @@ def cancel_some(transaction: Transaction, arguments: Arguments) -> Any:
     assert table is not None, "system tables are always there"
     by_due = table.indexes["by_due"]
     entries = transaction.scan_system(table.number, by_due.name, after=bytes.fromhex(asked.after))
-    canceled = 0
+    canceled = written = 0
     seen = list(islice(entries, LOOKED_AT_ONCE))
-    for entry in seen:
+    for place, entry in enumerate(seen, 1):
         is_meant = (
             (path is None or entry["path"] == path)
             and (asked.start is None or entry["due"] >= asked.start)
             and (asked.stop is None or entry["due"] < asked.stop)
         )
         if is_meant:
-            ScheduledJob(transaction, decode_id(entry["_id"]).internal, entry).cancel()
+            job = ScheduledJob(transaction, decode_id(entry["_id"]).internal, entry)
+            written += job.shown_bytes
+            job.cancel()
             canceled += 1
-    is_last = len(seen) < LOOKED_AT_ONCE
-    return {"canceled": float(canceled), "next": None if is_last else full_key(by_due, seen[-1]).hex()}
+        if place == LOOKED_AT_ONCE or written >= CANCELED_BYTES:
+            return {"canceled": float(canceled), "next": full_key(by_due, entry).hex()}
+    return {"canceled": float(canceled), "next": None}
 
 
 def _find(transaction: Transaction, asked: _End | _Postpone) -> Work | None:
