@@ -130,6 +130,8 @@ class Scheduler:
         self._queues = (crons, jobs)
         """Cron jobs first: they are few, and a crowd of jobs shall not make them late."""
         self._by_index = {queue.agenda.index: queue for queue in self._queues}
+        self._newest_ts = 0
+        """Of the blocks heard of: the time in the database, which goes on from there when the clock is set back."""
         self._changed = trio.Event()
         self._nursery: trio.Nursery
 
@@ -137,6 +139,7 @@ class Scheduler:
 
     def block_applied(self, block: frames.BlockApplied) -> None:
         """Follow a block; before anybody is answered whose writes are in it."""
+        self._newest_ts = max(self._newest_ts, block.ts)
         for change in block.changes:
             queue = self._by_index.get(change.index)
             if queue is None:
@@ -177,7 +180,7 @@ class Scheduler:
                     await self._changed.wait()
 
     def _start_due(self, queue: _Queue) -> None:
-        now_ms = self._clock.now_ns() / 1_000_000
+        now_ms = self._now_ms()
         while len(queue.running) < self._limits.scheduled_running_max and not self._facade.draining:
             first = queue.agenda.first()
             if first is None:
@@ -192,13 +195,17 @@ class Scheduler:
             run = queue.running[waiting.key] = _Run(waiting, is_mutation=is_mutation)
             self._nursery.start_soon(self._run, queue, run)
 
+    def _now_ms(self) -> float:
+        """Return the time that work is due by: never before that of a commit, which is when "at once" was for it."""
+        return max(self._clock.now_ns(), self._newest_ts) / 1_000_000
+
     @property
     def _mutations(self) -> int:
         return sum(run.is_mutation for queue in self._queues for run in queue.running.values())
 
     def _seconds_to_next(self) -> float:
         """Return how long nothing becomes due. What is due already waits for a place, or for something to be known."""
-        now_ms = self._clock.now_ns() / 1_000_000
+        now_ms = self._now_ms()
         seconds = CLOCK_SECONDS
         for queue in self._queues:
             first = queue.agenda.first()

@@ -95,8 +95,8 @@ class Bench:
         self.clock = VirtualClock()
         self.scheduler = Scheduler(self.facade, limits, self.clock, "me")
 
-    def block(self, *changes: KeyChange) -> None:
-        self.scheduler.block_applied(BlockApplied(1, 1, 1, [], [], [], [*changes], 0, False))
+    def block(self, *changes: KeyChange, ts: int = 1) -> None:
+        self.scheduler.block_applied(BlockApplied(1, 1, ts, [], [], [], [*changes], 0, False))
 
     def add(self, number: int, due: float, path: str = "m:f", *, index: int = JOBS_BY_DUE) -> None:
         self.block(KeyChange(index, None, parts(number, due, path)))
@@ -360,6 +360,19 @@ async def test_a_clock_that_is_set_forward_is_noticed_soon(autojump_clock: MockC
         bench.clock.offset_ns = 3600 * 10**9
         await trio.sleep(1.1)
         assert numbers(await bench.calls()) == [1]
+
+
+async def test_what_was_to_run_at_once_does_although_the_clock_has_been_set_back(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        hour_ms = 3_600_000.0
+        bench.block(ts=int(hour_ms * 1e6))
+        # Begun at the time in the database, which goes on from its newest block, and committed then.
+        bench.block(KeyChange(JOBS_BY_DUE, None, parts(1, hour_ms + 0.001, "m:f")), ts=int(hour_ms * 1e6) + 1000)
+        bench.block(KeyChange(JOBS_BY_DUE, None, parts(2, hour_ms + 1000, "m:f")), ts=int(hour_ms * 1e6) + 1001)
+        assert numbers(await bench.calls()) == [1]
+        bench.clock.offset_ns = 3600 * 10**9
+        await trio.sleep(1.1)
+        assert numbers(await bench.calls()) == [2]
 
 
 async def test_nothing_begins_while_the_server_drains_and_what_runs_is_waited_for(autojump_clock: MockClock) -> None:
