@@ -7,6 +7,7 @@ mixture of two states.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import LABORATORY, StartClient
+from tests.e2e.deploys import deploy
 from tests.e2e.official_client import BROWSER_SECONDS_MAX, BrowserPage, OfficialClient, browser_page
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.test_react import CHROMIUM
@@ -176,6 +178,26 @@ def test_a_list_stays_whole_across_a_restart_of_the_server(tmp_path: Path, start
             feed.write("add", ranks=[95.0, 105.0, 65.0])
             feed.write("remove", ranks=[100.0])
             feed.wait_shown(page, 7, "CanLoadMore")
+            load_all(page, feed)
+            check_renderings(page.shown(), feed.states)
+
+
+def test_a_list_begins_again_when_a_deploy_changes_its_index(tmp_path: Path, start_node: StartClient) -> None:
+    """Its cursors are of a query that is no more: the hook is told so, and nobody has to reload the page."""
+    changed = Path(shutil.copytree(LABORATORY, tmp_path / "changed"))
+    schema = (changed / "schema.py").read_text()
+    (changed / "schema.py").write_text(schema.replace('["room", "rank"]', '["room", "rank", "text"]'))
+    assert (changed / "schema.py").read_text() != schema
+    with ServerProcess(tmp_path / "data", LABORATORY) as server:
+        feed = Feed(start_node(server), "changed", [float(rank) for rank in range(10, 130, 10)])
+        with browser_page(server.url, "react_list.jsx", "changed") as page:
+            feed.wait_shown(page, 3, "CanLoadMore")
+            page.click()
+            feed.wait_shown(page, 6, "CanLoadMore")
+            deploy(server, changed)
+            feed.wait_shown(page, 3, "CanLoadMore")
+            feed.write("add", ranks=[95.0, 125.0, 135.0])
+            feed.wait_shown(page, 5, "CanLoadMore")
             load_all(page, feed)
             check_renderings(page.shown(), feed.states)
 
