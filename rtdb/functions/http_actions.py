@@ -38,6 +38,9 @@ from rtdb.values.violations import display_bytes
 
 __all__ = ["AnsweredRequest"]
 
+CLOSING_SHARE = 0.8
+"""Of the time that an action has to end when it is stopped: how much of it the producer of a body has."""
+
 NO_ROUTE = b"No matching routes found"
 
 EncodedBody = bytes | AsyncIterable[bytes] | AsyncIterable[str] | None
@@ -192,8 +195,10 @@ class AnsweredRequest(RunningAction):
         finally:
             close = getattr(chunks, "aclose", None)
             if close is not None:
-                # It may have something to put in order, and has as long for it as any action that is stopped.
-                with trio.move_on_after(self.environment.limits.action_cancel_seconds_max, shield=True):
+                # It may have something to put in order. Its whole process would be killed for taking all of the time
+                # that an action has which is stopped.
+                seconds_max = CLOSING_SHARE * self.environment.limits.action_cancel_seconds_max
+                with trio.move_on_after(seconds_max, shield=True):
                     await close()
         if length is not None and sent < length:
             raise InvalidResponseError(f"the header `content-length` is {length} and the body has {sent} bytes")

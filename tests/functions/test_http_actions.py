@@ -6,9 +6,14 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from rtdb.config import Limits
+from rtdb.link.frames import ExecutionError
 from tests.functions.action_bench import ActionBench, running_actions
+
+TOO_LATE = ExecutionError("FunctionTimedOut", "too late")
 
 HTTP = """
     from .m import answer
@@ -21,7 +26,7 @@ HTTP = """
 def answering(directory: Path, body: str, limits: Limits | None = None) -> AbstractAsyncContextManager[ActionBench]:
     """Run an app whose one HTTP action is made of these lines."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
-    module = f"@http_action\nasync def answer(ctx, request):\n{lines}\n"
+    module = f"import trio\n@http_action\nasync def answer(ctx, request):\n{lines}\n"
     return running_actions(directory, limits, m=module, http=HTTP)
 
 
@@ -93,3 +98,23 @@ async def test_headers_have_a_limit(tmp_path: Path) -> None:
         )
         assert error.code == "HttpResponseTooLarge"
         assert call not in bench.heads
+
+
+async def test_a_body_that_is_stopped_has_ended_before_its_process_would_be_killed_for_it(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    source = """async def pieces():
+    try:
+        yield bytes(10_000_000)
+    finally:
+        await trio.sleep(100)
+return Response(pieces())"""
+    limits = Limits(action_cancel_seconds_max=5)
+    async with answering(tmp_path, source, limits) as bench:
+        call = bench.request("GET", "/")
+        await wait_all_tasks_blocked()
+        assert call in bench.heads
+        began = trio.current_time()
+        bench.cancel(call, TOO_LATE)
+        assert (await bench.outcome(call)).error == TOO_LATE
+        assert 3 < trio.current_time() - began < limits.action_cancel_seconds_max
