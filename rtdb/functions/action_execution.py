@@ -50,9 +50,11 @@ class ActionExecution:
         if self.withdrawn or not self.waiting:
             return False
         self.withdrawn = True
-        # Its place in the queue goes when its turn comes; arguments may be large, and need not wait for that.
+        # Its place in the queue goes when its turn comes; arguments and headers, which may be large, go at once.
         if isinstance(self.call, frames.ActionCall):
             self.call = msgspec.structs.replace(self.call, args=b"")
+        else:
+            self.call = msgspec.structs.replace(self.call, headers=[])
         return True
 
     def progressed(self, log_lines: list[str]) -> None:

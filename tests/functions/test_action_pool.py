@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -26,6 +27,7 @@ from rtdb.link.frames import (
     ExecutionError,
     FileStepRequest,
     HttpActionHead,
+    HttpActionRequest,
     RunnerReady,
     RunnerStart,
 )
@@ -187,6 +189,20 @@ async def test_an_action_is_withdrawn_only_while_it_waits(autojump_clock: MockCl
         assert not withdrawn.answered.is_set()
         assert not also_withdrawn.answered.is_set()
         assert not last.withdraw()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ActionCall(0, "m:a", b'"' + b"x" * 10_000 + b'"', None, False),
+        HttpActionRequest(0, "GET", "http://x", "/", [(b"x", b"x" * 10_000)], False, None),
+    ],
+)
+def test_what_is_withdrawn_waits_for_its_turn_without_what_is_large(call: ActionCall | HttpActionRequest) -> None:
+    execution = ActionExecution(call, 1.0)
+    execution.waiting = True
+    assert execution.withdraw()
+    assert len(msgspec.msgpack.encode(execution.call)) < 100
 
 
 async def test_while_no_action_runner_can_be_started_actions_wait_and_fail(autojump_clock: MockClock) -> None:
