@@ -19,7 +19,7 @@ import trio
 from rtdb.blobstore.addresses import FileAddresses, UploadTokens
 from rtdb.blobstore.store import BlobStore
 from rtdb.clock import SystemClock, SystemRandom
-from rtdb.config import Limits, decode_config
+from rtdb.config import decode_config
 from rtdb.errors import RtdbError
 from rtdb.functions.action_runner import ActionRunner
 from rtdb.functions.app_loader import AppLoadError, load_app
@@ -31,7 +31,7 @@ from rtdb.functions.pulse import Pulse, open_pulse
 from rtdb.functions.running_action import running_prints
 from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket, limit_memory
-from rtdb.link.link import LinkClosed, SocketLink
+from rtdb.link.link import FROM_HUB_BYTES_MAX, LinkClosed, SocketLink
 from rtdb.link.supervisor import EXIT_SOFTWARE
 from rtdb.process_log import configure_process_log
 
@@ -99,7 +99,7 @@ def main() -> None:
     become_child(parent, "rtdb-actions")
     # What code of the app writes past `sys.stdout` is not for whoever reads the server's standard output.
     os.dup2(sys.stderr.fileno(), 1)
-    link = SocketLink(inherited_socket(descriptor), Limits().frame_bytes_max)
+    link = SocketLink(inherited_socket(descriptor), FROM_HUB_BYTES_MAX)
     try:
         trio.run(partial(run, link, open_pulse(pulse_descriptor)), strict_exception_groups=True)
     except BaseExceptionGroup as errors:

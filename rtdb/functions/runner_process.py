@@ -18,7 +18,7 @@ from rtdb.config import decode_config
 from rtdb.functions.runner import open_runner
 from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket, limit_memory
-from rtdb.link.link import BlockingLink, LinkClosed
+from rtdb.link.link import FROM_HUB_BYTES_MAX, BlockingLink, LinkClosed
 from rtdb.link.supervisor import EXIT_SOFTWARE
 from rtdb.process_log import configure_process_log
 from rtdb.storage.environment import open_environment
@@ -54,7 +54,7 @@ def main() -> None:
     # What code of the app writes past `sys.stdout` is not for whoever reads the server's standard output.
     os.dup2(sys.stderr.fileno(), 1)
     try:
-        run(BlockingLink(inherited_socket(descriptor), frame_bytes_max=1 << 30))
+        run(BlockingLink(inherited_socket(descriptor), FROM_HUB_BYTES_MAX))
     except LinkClosed:
         return
     except Exception:

@@ -35,7 +35,7 @@ from rtdb.auth.identity import ANONYMOUS, Identity
 from rtdb.blobstore.addresses import UploadTokens
 from rtdb.blobstore.store import BlobStore
 from rtdb.clock import Clock, Random, SystemClock, SystemRandom
-from rtdb.config import Config, Limits, decode_config
+from rtdb.config import Config, decode_config
 from rtdb.errors import OverloadedError
 from rtdb.gateway.deploy_table import DeployTable
 from rtdb.gateway.framing import FrameCache, tune_socket
@@ -71,7 +71,7 @@ from rtdb.link.frames import (
     RoundResults,
     SessionRequest,
 )
-from rtdb.link.link import Link, LinkClosed, Message, SocketLink
+from rtdb.link.link import FROM_HUB_BYTES_MAX, Link, LinkClosed, Message, SocketLink
 from rtdb.link.log_frames import LogPage
 from rtdb.process_log import configure_process_log
 from rtdb.sync.commands import VerifyToken
@@ -351,7 +351,7 @@ def main(arguments: list[str]) -> int:
     if soft < hard:
         # Every client is a descriptor.
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    link = SocketLink(inherited_socket(link_descriptor), Limits().frame_bytes_max)
+    link = SocketLink(inherited_socket(link_descriptor), FROM_HUB_BYTES_MAX)
     listening = [inherited_socket(descriptor) for descriptor in listening_descriptors]
     calm_collector()
     try:

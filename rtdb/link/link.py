@@ -23,6 +23,7 @@ import trio
 from rtdb.link import frames, log_frames
 
 __all__ = [
+    "FROM_HUB_BYTES_MAX",
     "BlockingLink",
     "Link",
     "LinkClosed",
@@ -75,6 +76,8 @@ Message = (
 """Everything that may travel over a link."""
 
 HEADER_BYTES = 4
+FROM_HUB_BYTES_MAX = 2 ** (8 * HEADER_BYTES) - 1
+"""Frame size for the hub's children: every frame the hub sends was checked where its content came from."""
 FRAME_BYTES_SHARED = 16 * 1024 * 1024
 """Messages share a frame up to this size: the other end keeps a frame in memory until it is complete."""
 RECEIVE_BYTES = 64 * 1024

@@ -31,7 +31,7 @@ from rtdb.config import Limits, decode_config
 from rtdb.errors import DataDirectoryError, StorageError
 from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.frames import Commit, CommitterReady, CommitterStart, Drain, ExecutionError, ReaderCheck
-from rtdb.link.link import BlockingLink, LinkClosed, Message
+from rtdb.link.link import FROM_HUB_BYTES_MAX, BlockingLink, LinkClosed, Message
 from rtdb.link.supervisor import EXIT_CONFIGURATION
 from rtdb.storage.damage import damage_named
 from rtdb.storage.documents import read_document
@@ -178,8 +178,7 @@ def _ready(committer: Committer) -> CommitterReady:
 def main(socket_fd: int, parent_pid: int) -> int:
     """Run the process at the other end of the hub's link."""
     become_child(parent_pid, "rtdb-committer")
-    # Every frame the hub sends was checked where its content came from; no limit but memory is needed here.
-    return run(BlockingLink(inherited_socket(socket_fd), frame_bytes_max=2**32 - 1))
+    return run(BlockingLink(inherited_socket(socket_fd), FROM_HUB_BYTES_MAX))
 
 
 if __name__ == "__main__":

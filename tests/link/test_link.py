@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from rtdb.link import frames
 from rtdb.link.link import (
+    FROM_HUB_BYTES_MAX,
+    HEADER_BYTES,
     BlockingLink,
     LinkClosed,
     LinkGarbledError,
@@ -163,6 +165,11 @@ def test_messages_do_not_share_a_frame_that_would_be_large() -> None:
     assert reader.feed(_encode(messages)) == messages
     with pytest.raises(LinkGarbledError, match="frame of"):
         _FrameReader(frame_bytes_max=5 << 20).feed(_encode(messages))
+
+
+def test_no_frame_of_the_hub_is_too_large_for_its_children() -> None:
+    """However large `frame_bytes_max` was made: a frame that a header can announce is waited for."""
+    assert _FrameReader(FROM_HUB_BYTES_MAX).feed(b"\xff" * HEADER_BYTES) == []
 
 
 @pytest.mark.parametrize("body", [b"", b"\xc1", b"\x90\x90", b"\x91\x92\xa7unknown\x01", b"\x91\x92\xa6cancel\xa1x"])
