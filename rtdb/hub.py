@@ -405,6 +405,8 @@ class Hub:
             self._application.drain()
             with trio.move_on_after(seconds_max * ACTIONS_SHARE):
                 await self._application.wait_idle()
+                # Between its claim and its call, a scheduled action is no call under way.
+                await self._application.scheduler.wait_idle()
             # While there still is time to tell who waits for them.
             self._action_pool.interrupt("the server is shutting down")
             await self._all_ended.wait()

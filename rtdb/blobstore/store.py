@@ -172,8 +172,12 @@ class BlobStore:
         return os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
 
     def names(self, prefix: str) -> list[str]:
-        """Return the blobs in one of the :data:`BLOB_PREFIXES`."""
-        return sorted(name for name in os.listdir(self.directory / prefix) if is_blob_name(name))
+        """Return the blobs in one of the :data:`BLOB_PREFIXES`; its directory may be missing, as in some copies."""
+        try:
+            found = os.listdir(self.directory / prefix)
+        except FileNotFoundError:
+            return []
+        return sorted(filter(is_blob_name, found))
 
     def content(self, name: str) -> BlobContent:
         """Read a blob to its end and say what it is; its name may turn out to be another. Raises OSError."""

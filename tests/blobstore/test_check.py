@@ -132,3 +132,10 @@ def test_a_database_from_before_there_were_files_is_in_order(tmp_path: Path) -> 
     Database(tmp_path / "data").close()
     report = check_blobs(tmp_path / "data")
     assert (report.problems, report.files) == ([], 0)
+
+
+def test_a_copy_without_the_empty_directories_is_in_order(files: FileDatabase) -> None:
+    for directory in files.blobs.directory.iterdir():
+        if not any(directory.iterdir()):
+            directory.rmdir()
+    assert files.check().problems == []
