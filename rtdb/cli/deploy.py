@@ -11,7 +11,7 @@ import typer
 from rtdb.cli.deploy_client import DeployError, deploy_events
 from rtdb.cli.deploy_view import DeployView, show_error
 from rtdb.cli.output import EXIT_CONFIGURATION, EXIT_FAILURE, fail, messages, results
-from rtdb.cli.target import Target, find_target
+from rtdb.cli.target import DEFAULT_URL, Target, find_target
 from rtdb.codegen.app_process import AppProblem
 from rtdb.codegen.generation import generate
 from rtdb.config import Limits
@@ -36,9 +36,18 @@ FunctionsOption = Annotated[
         help="Directory of the app's modules.", metavar="DIR", exists=True, file_okay=False, envvar="RTDB_FUNCTIONS"
     ),
 ]
-UrlOption = Annotated[str | None, typer.Option(help="Where the server is. Default: what .env.local says.")]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Where the server is. Default: what the environment or .env.local says, as in RTDB_URL; {DEFAULT_URL}.",
+        metavar="URL",
+    ),
+]
 AdminKeyOption = Annotated[
-    str | None, typer.Option(help="The key to it. Default: what .env.local says.", metavar="KEY")
+    str | None,
+    typer.Option(
+        help="The key to it. Default: what the environment or .env.local says, as in RTDB_ADMIN_KEY.", metavar="KEY"
+    ),
 ]
 CodegenOption = Annotated[
     bool, typer.Option("--codegen/--no-codegen", help="Whether to bring the app's types up to date first.")
@@ -108,11 +117,24 @@ def _generate(functions: Path) -> str | None:
     return None
 
 
-def target_of(url: str | None, admin_key: str | None, env_file: Path | None, admin_key_file: Path | None) -> Target:
+def target_of(
+    url: str | None,
+    admin_key: str | None,
+    env_file: Path | None,
+    admin_key_file: Path | None,
+    *,
+    key_needed: bool = True,
+) -> Target:
     """Return the server the options and the environment name, or end the command."""
     try:
         return find_target(
-            os.environ, Path.cwd(), url=url, admin_key=admin_key, admin_key_file=admin_key_file, env_file=env_file
+            os.environ,
+            Path.cwd(),
+            url=url,
+            admin_key=admin_key,
+            admin_key_file=admin_key_file,
+            env_file=env_file,
+            key_needed=key_needed,
         )
     except ConfigurationError as error:
         fail(error, EXIT_CONFIGURATION)

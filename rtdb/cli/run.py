@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
 
+from rtdb.cli.admin_client import check_name
+from rtdb.cli.deploy import AdminKeyFileOption, AdminKeyOption, EnvFileOption, UrlOption, target_of
 from rtdb.cli.output import fail, messages, results
-from rtdb.cli.target import key_from, require_key
-from rtdb.errors import ConfigurationError
+from rtdb.cli.target import Target
 
 __all__ = ["run"]
 
@@ -24,46 +24,30 @@ def run(
     args: Annotated[
         str, typer.Argument(help="Its named arguments as a JSON object.", metavar="JSON", show_default=False)
     ] = "{}",
-    url: Annotated[
-        str, typer.Option(help="Where the server is.", envvar="RTDB_URL", show_envvar=True)
-    ] = "http://127.0.0.1:3210",
-    admin_key: Annotated[
-        str | None,
-        typer.Option(
-            help="Call as an administrator, which internal functions need.",
-            envvar="RTDB_ADMIN_KEY",
-            show_envvar=True,
-            metavar="KEY",
-        ),
-    ] = None,
-    admin_key_file: Annotated[
-        Path | None,
-        typer.Option(help="Read that key from a file.", metavar="FILE", exists=True, dir_okay=False),
-    ] = None,
+    url: UrlOption = None,
+    admin_key: AdminKeyOption = None,
+    admin_key_file: AdminKeyFileOption = None,
+    env_file: EnvFileOption = None,
 ) -> None:
     """Call a query, mutation or action and print what it returns.
 
     For example: rtdb run notifications:list '{"userId": "ada"}'
+
+    With an admin key it calls as an administrator, which internal functions need; public ones need none.
     """
-    if not url.startswith(("http://", "https://")):
-        fail(f"{url} is not the address of a server; write it as in http://127.0.0.1:3210")
-    answer = _post(url.rstrip("/"), path, _parse_arguments(args), _key(admin_key, admin_key_file))
+    arguments = _parse_arguments(args)
+    target = target_of(url, admin_key, env_file, admin_key_file, key_needed=False)
+    answer = _post(target, path, arguments)
     for line in answer.get("logLines", []):
         messages.print(line, style="dim", markup=False)
     if answer.get("status") != "success":
         message = str(answer.get("errorMessage", answer))
         if message.endswith("] Server Error"):
             message += ": this server does not tell clients why; its log does, under this request id."
+        if not target.admin_key and "Could not find public function" in message:
+            message = message.rstrip() + "\nIf it is an internal function, call it with --admin-key-file."
         fail(f"{path} failed: {message}")
     results.print_json(data=answer.get("value"))
-
-
-def _key(given: str | None, file: Path | None) -> str | None:
-    try:
-        key = key_from(given, file)
-        return None if key is None else require_key(key)
-    except ConfigurationError as error:
-        fail(error)
 
 
 def _parse_arguments(text: str) -> dict[str, Any]:
@@ -76,16 +60,22 @@ def _parse_arguments(text: str) -> dict[str, Any]:
     return arguments
 
 
-def _post(url: str, path: str, arguments: dict[str, Any], key: str | None) -> dict[str, Any]:
+def _post(target: Target, path: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the function's answer. Anyone may use /api/run; /api/function is the administrator's door."""
+    url = target.url
     body = {"args": arguments, "format": "json"}
-    if key is None:
+    if target.admin_key:
+        route, headers = "/api/function", {"Authorization": f"Convex {target.admin_key}"}
+        body["path"] = path
+    else:
         module, _, name = path.rpartition(":")
         route, headers = f"/api/run/{module or path}/{name if module else 'default'}", {}
-    else:
-        route, headers = "/api/function", {"Authorization": f"Convex {key}"}
-        body["path"] = path
     try:
+        if target.name is not None:
+            with httpx.Client(base_url=url) as client:
+                mismatch = check_name(client, target)
+            if mismatch is not None:
+                fail(mismatch)
         response = httpx.post(url + route, json=body, headers=headers, timeout=REQUEST_SECONDS_MAX)
         answer = response.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:

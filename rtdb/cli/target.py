@@ -19,7 +19,7 @@ from typing import Final
 from rtdb.cli.env_file import read_env_file
 from rtdb.errors import ConfigurationError
 
-__all__ = ["Target", "find_target", "is_managed", "key_from", "require_key"]
+__all__ = ["DEFAULT_URL", "KEY_VARIABLES", "URL_VARIABLES", "Target", "find_target", "is_managed"]
 
 URL_VARIABLES: Final = ("CONVEX_SELF_HOSTED_URL", "CONVEX_URL", "NEXT_PUBLIC_CONVEX_URL", "RTDB_URL")
 KEY_VARIABLES: Final = ("CONVEX_SELF_HOSTED_ADMIN_KEY", "CONVEX_DEPLOY_KEY", "RTDB_ADMIN_KEY")
@@ -34,7 +34,10 @@ MANAGED: Final = re.compile(
 
 
 class Target:
-    """A server and the key to it. ``name`` is what the server has to be called, None if that does not matter."""
+    """A server and the key to it, which is empty if there is none and none is needed.
+
+    ``name`` is what the server has to be called, None if that does not matter.
+    """
 
     def __init__(self, url: str, admin_key: str, name: str | None = None) -> None:
         self.url = url
@@ -58,8 +61,9 @@ def find_target(
     admin_key: str | None = None,
     admin_key_file: Path | None = None,
     env_file: Path | None = None,
+    key_needed: bool = True,
 ) -> Target:
-    """Return the server that is meant. Raises ``ConfigurationError`` when no key is given or something is wrong.
+    """Return the server that is meant. Raises ``ConfigurationError`` when something is wrong, or a needed key missing.
 
     ``env_file`` is then the only file of variables that is read, and nothing of the environment.
     """
@@ -75,19 +79,19 @@ def find_target(
     found_url = url or _first(variables, URL_VARIABLES) or DEFAULT_URL
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", found_url):
         raise ConfigurationError(f"{found_url!r} is not the address of a server; write it as {DEFAULT_URL}")
-    key = key_from(admin_key, admin_key_file) or _first(variables, KEY_VARIABLES)
-    if key is None:
+    key = _key_from(admin_key, admin_key_file) or _first(variables, KEY_VARIABLES)
+    if key is None and key_needed:
         raise ConfigurationError(
-            "there is no key to the server: put CONVEX_SELF_HOSTED_ADMIN_KEY or CONVEX_DEPLOY_KEY into .env.local, or "
-            "give --admin-key-file (the server writes one to admin.key in its data directory)"
+            "there is no key to the server: give --admin-key-file (the server has written one to admin.key in its data "
+            f"directory), or put one of {', '.join(KEY_VARIABLES)} into .env.local or the environment"
         )
     deployment = variables.get("CONVEX_DEPLOYMENT")
     # `dev:name # team: …` is what Convex writes; the kind and the comment say nothing here.
     name = None if not deployment or url is not None else deployment.split("#")[0].strip().rpartition(":")[2]
-    return Target(found_url.rstrip("/"), require_key(key.strip()), name)
+    return Target(found_url.rstrip("/"), "" if key is None else _require_key(key.strip()), name)
 
 
-def key_from(given: str | None, file: Path | None) -> str | None:
+def _key_from(given: str | None, file: Path | None) -> str | None:
     """Return the key of the options ``--admin-key`` and ``--admin-key-file``. Raises ``ConfigurationError``."""
     if file is None:
         return given
@@ -99,7 +103,7 @@ def key_from(given: str | None, file: Path | None) -> str | None:
         ) from error
 
 
-def require_key(key: str) -> str:
+def _require_key(key: str) -> str:
     """Return what may be a key. Raises ``ConfigurationError`` for what cannot be one."""
     if not (key.isascii() and key.isprintable()):
         # What is wrong with it may well be a secret that was pasted badly, so it is not repeated.

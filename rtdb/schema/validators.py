@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias
 
 import msgspec
 
@@ -280,6 +280,12 @@ def _invalid(message: str) -> BadRequestError:
 
 class _Namespace:
     """The vocabulary of ``v``, with the names that Convex gives it."""
+
+    if not TYPE_CHECKING:  # a type checker is to see that there is no such attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            there = ", ".join(known for known in dir(self) if not known.startswith("_"))
+            raise AttributeError(f"v.{name} does not exist; there are {there}", name=name, obj=self)
 
     def any(self) -> ScalarValidator:
         """Accept every value."""

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from rtdb.auth.admin_key import AdminKeys
 from rtdb.auth.instance_secret import load_instance_secret
 from rtdb.cli.main import app
+from rtdb.cli.target import KEY_VARIABLES, URL_VARIABLES
 from rtdb.clock import SystemRandom
 from rtdb.config import Limits
 from rtdb.storage.environment import lock_data_dir, open_environment
@@ -23,10 +24,11 @@ def invoke(*arguments: str) -> Result:
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a developer has set in the shell is not what is tested here."""
-    for name in ("RTDB_DATA_DIR", "RTDB_CONFIG", "RTDB_URL", "RTDB_ADMIN_KEY"):
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a developer has set in the shell, or keeps in this directory, is not what is tested here."""
+    for name in ("RTDB_DATA_DIR", "RTDB_CONFIG", "CONVEX_DEPLOYMENT", *URL_VARIABLES, *KEY_VARIABLES):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
 
 
 def test_without_a_command_the_help_lists_them_all() -> None:
@@ -126,8 +128,8 @@ def test_run_says_where_it_found_no_server() -> None:
 @pytest.mark.parametrize("url", ["127.0.0.1:3210", "localhost", "ftp://localhost"])
 def test_run_wants_the_whole_address(url: str) -> None:
     result = invoke("run", "a:b", "--url", url)
-    assert result.exit_code == 1
-    assert f"{url} is not the address of a server; write it as in http://" in result.stderr
+    assert result.exit_code == 78
+    assert f"{url!r} is not the address of a server; write it as http://" in result.stderr
 
 
 def test_run_takes_a_damaged_admin_key_for_one(tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def test_run_takes_a_damaged_admin_key_for_one(tmp_path: Path) -> None:
     file.write_text("rtdb|half\nof another", encoding="ascii")
     for given in (["--admin-key-file", str(file)], ["--admin-key", "rtdb|\u00fc"]):
         result = invoke("run", "a:b", *given)
-        assert result.exit_code == 1
+        assert result.exit_code == 78
         assert "characters that no key has" in result.stderr
 
 
@@ -173,6 +175,17 @@ def test_an_administrator_calls_any_function(monkeypatch: pytest.MonkeyPatch, tm
     assert server.asked["json"]["path"] == "jobs:clean"
 
 
+def test_run_finds_the_server_where_deploy_finds_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    server = FakeServer(200, {"status": "success", "value": None, "logLines": []})
+    monkeypatch.setattr(httpx, "post", server.post)
+    (tmp_path / ".env.local").write_text(
+        "CONVEX_SELF_HOSTED_URL=http://db.example:4000\nCONVEX_SELF_HOSTED_ADMIN_KEY=rtdb|01ab\n"
+    )
+    assert invoke("run", "jobs:clean").exit_code == 0
+    assert server.asked["url"] == "http://db.example:4000/api/function"
+    assert server.asked["headers"] == {"Authorization": "Convex rtdb|01ab"}
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "expected"),
     [
@@ -185,6 +198,11 @@ def test_an_administrator_calls_any_function(monkeypatch: pytest.MonkeyPatch, tm
             200,
             {"status": "error", "errorMessage": "[Request ID: 00ff00ff00ff00ff] Server Error"},
             "Server Error: this server does not tell clients why; its log does, under this request id.",
+        ),
+        (
+            200,
+            {"status": "error", "errorMessage": "Could not find public function for 'a:b'."},
+            "If it is an internal function, call it with --admin-key-file.",
         ),
         (403, {"code": "BadDeployKey", "message": "Not this key"}, "refused the call (403): Not this key"),
         (502, "bad gateway", "refused the call (502): bad gateway"),

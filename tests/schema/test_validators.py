@@ -140,3 +140,9 @@ def test_impossible_validators_are_refused_where_they_are_made(make: Any, code: 
 @given(st.sampled_from([v.string(), v.id("users"), v.union(v.id("a"), v.id("b")), v.union()]))
 def test_records_may_have_keys_that_are_kinds_of_string(keys: Any) -> None:
     assert v.record(keys, v.any()).keys == keys
+
+
+@pytest.mark.parametrize("name", ["str", "date"])
+def test_a_validator_that_does_not_exist_is_named_beside_those_that_do(name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"v\.{name} does not exist; there are any, array, .*, union$"):
+        getattr(v, name)
