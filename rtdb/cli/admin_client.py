@@ -81,6 +81,9 @@ class AdminClient:
             answer = json.loads(response.content) if response.content else None
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
+        except UnicodeEncodeError:
+            # What it was is not said, as it may be a secret.
+            raise AdminError("what was given is not text in UTF-8; nothing was sent") from None
         except ValueError:
             answer = None
         if response.status_code == 200:

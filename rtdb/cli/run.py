@@ -80,6 +80,8 @@ def _post(target: Target, path: str, arguments: dict[str, Any]) -> dict[str, Any
         answer = response.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         fail(f"no answer from {url} ({error}); is the server running there?")
+    except UnicodeEncodeError:
+        fail("the arguments are not text in UTF-8")
     except ValueError:
         fail(f"{url} answered {response.status_code} with something other than JSON; is it an rtdb server?")
     if response.is_error or not isinstance(answer, dict):

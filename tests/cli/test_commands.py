@@ -119,6 +119,11 @@ def test_run_asks_for_arguments_by_name() -> None:
     assert "write them by name" in invoke("run", "a:b", "[1]").stderr
 
 
+def test_run_says_that_arguments_are_not_text() -> None:
+    # Bytes that are no text come in as unpaired surrogates.
+    assert "the arguments are not text in UTF-8" in invoke("run", "a:b", '{"a": "\udcff"}').stderr
+
+
 def test_run_says_where_it_found_no_server() -> None:
     result = invoke("run", "a:b", "--url", "http://127.0.0.1:1")
     assert result.exit_code == 1

@@ -78,3 +78,9 @@ def test_a_file_that_is_not_text_is_refused_without_showing_it(tmp_path: Path) -
     assert code == 1
     assert "it is not text in UTF-8" in text
     assert "sesame" not in text
+
+
+def test_a_value_that_is_not_text_is_refused_without_showing_it() -> None:
+    # Bytes that are no text come in as unpaired surrogates.
+    code, text = run("set", "A", "\udcff sesame")
+    assert (code, text) == (1, "rtdb: what was given is not text in UTF-8; nothing was sent")
