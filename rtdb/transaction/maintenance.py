@@ -43,6 +43,9 @@ CHUNK_DOCUMENTS_MIN: Final = 100
 CHUNK_DOCUMENTS_MAX: Final = 2000
 
 DELETIONS_MAX: Final = 200
+DELETED_BYTES: Final = 1024 * 1024
+"""What a step deletes before it leaves the rest to the next. Results and arguments in records may be large, and each
+record is decoded for its index keys and kept for `undo`."""
 
 SWEEP_SECONDS: Final = 10.0
 """How often old records are looked for. They are days old, so it hardly matters."""
@@ -166,8 +169,8 @@ class Maintenance:
         self._waits_for_undo = False
         now_ns = self._clock.now_ns()
         with self._committer.writing() as txn:
-            writes = self._expired(txn, now_ns)
-            if len(writes) < DELETIONS_MAX:
+            writes, are_all = self._expired(txn, now_ns)
+            if are_all:
                 self._sweep_at_ns = now_ns + int(SWEEP_SECONDS * 1e9)
             if self._committer.trim(txn, now_ns):
                 self._sweep_at_ns = now_ns
@@ -175,22 +178,27 @@ class Maintenance:
                 return None
             return self._committer.decide(txn, [self._transaction("_system/expired", writes)])
 
-    def _expired(self, txn: ReadTransaction, now_ns: int) -> list[Write]:
-        """Return deletions of session requests and of scheduled functions that have ended, so many at most."""
+    def _expired(self, txn: ReadTransaction, now_ns: int) -> tuple[list[Write], bool]:
+        """Return deletions of session requests and of scheduled functions that have ended, so many at most, and whether
+        those are all."""
         limits = self._limits
         requests = (SESSION_REQUESTS_TABLE, "by_creation_time", limits.session_request_days)
         functions = (SCHEDULED_FUNCTIONS_TABLE, "by_completed_time", limits.scheduled_result_days)
         writes: list[Write] = []
+        deleted_bytes = 0
         for number, name, days in (requests, functions):
             table = self._committer.registry.table_by_number(number)
             assert table is not None
             before = encode_key(now_ns / 1_000_000 - days * _DAY_MS)
             # What has not ended has no such time, which comes before all times.
             for _key, internal in scan(txn, table.indexes[name], _BEFORE_ALL_NUMBERS, before, descending=False):
-                if len(writes) == DELETIONS_MAX:
-                    return writes
+                if len(writes) == DELETIONS_MAX or deleted_bytes >= DELETED_BYTES:
+                    return writes, False
+                document = read_document(txn, number, internal)
+                assert document is not None, "an entry has its document"
                 writes.append(Write(number, internal, None))
-        return writes
+                deleted_bytes += len(document.data)
+        return writes, True
 
     def _write_state(self, txn: ReadTransaction, definition: IndexDefinition, state: IndexState) -> Write:
         internal = self._committer.registry.index_document(definition.number)

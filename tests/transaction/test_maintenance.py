@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,8 +149,9 @@ def test_session_requests_are_deleted_after_their_days_and_not_before(bench: Wor
         assert read_counts(txn)[SESSION_REQUESTS_TABLE] == 1
 
 
-def scheduled_function(number: int, completed_ns: int | None) -> Write:
+def scheduled_function(number: int, completed_ns: int | None, **more: Any) -> Write:
     shown = {"state": {"kind": "pending"}} if completed_ns is None else {"completedTime": completed_ns / 1e6}
+    shown |= more
     internal = number.to_bytes(16)
     return Write(SCHEDULED_FUNCTIONS_TABLE, internal, document(SCHEDULED_FUNCTIONS_TABLE, internal, shown, 1.0))
 
@@ -168,6 +170,18 @@ def test_scheduled_functions_are_deleted_days_after_their_end_and_never_before_i
     assert len(blocks) > 2
     with bench.committer.environment.read() as txn:
         assert read_counts(txn)[SCHEDULED_FUNCTIONS_TABLE] == 2
+
+
+def test_so_many_bytes_are_deleted_in_one_step(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance_module, "DELETIONS_MAX", 200)
+    monkeypatch.setattr(maintenance_module, "DELETED_BYTES", 10_000)
+    bench.clock.now = START_NS + bench.config.limits.scheduled_result_days * DAY_NS
+    old = [scheduled_function(number, START_NS - 10**9, args=["x" * 4000]) for number in range(5)]
+    bench.commit(bench.transaction(*old))
+    blocks = work(new_maintenance(bench))
+    assert len(blocks) == 2, "three of them, and the rest"
+    with bench.committer.environment.read() as txn:
+        assert read_counts(txn).get(SCHEDULED_FUNCTIONS_TABLE, 0) == 0
 
 
 def test_step_that_cannot_be_written_is_taken_again_later(bench: Workbench) -> None:
