@@ -205,14 +205,15 @@ class Scheduler:
 
     def _seconds_to_next(self) -> float:
         """Return how long nothing becomes due. What is due already waits for a place, or for something to be known."""
-        now_ms = self._now_ms()
+        clock_ms, now_ms = self._clock.now_ns() / 1_000_000, self._now_ms()
         seconds = CLOCK_SECONDS
         for queue in self._queues:
             first = queue.agenda.first()
             if first is not None:
                 due = Waiting.of_key(first).due
                 if due > now_ms:
-                    seconds = min(seconds, (due - now_ms) / 1000)
+                    # Only the clock goes on by itself.
+                    seconds = min(seconds, (due - clock_ms) / 1000)
         return seconds
 
     async def _read_page(self, queue: _Queue, after: bytes) -> None:
