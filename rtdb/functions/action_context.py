@@ -21,14 +21,15 @@ it is given up when the action returns, which its log then says.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterable, Coroutine
+from collections.abc import AsyncIterable, Coroutine, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from rtdb.clock import Clock
 from rtdb.functions.blob import Blob
 from rtdb.functions.context import Auth, FunctionReference, Invocation, Logger
 from rtdb.functions.environment_context import Environment
+from rtdb.functions.missing_attribute import Explained
 from rtdb.functions.scheduler_context import time_after, time_at
 from rtdb.link.frames import FunctionKind
 from rtdb.values.value import Value
@@ -135,10 +136,16 @@ class ActionScheduler:
         return self._operations.cancel_job(id)
 
 
-class ActionContext:
+class ActionContext(Explained):
     """The context of an action."""
 
     __slots__ = ("_clock", "_operations", "auth", "env", "log", "random", "scheduler", "storage")
+
+    _name = "ctx"
+    _place = "in an action"
+    _missing: ClassVar[Mapping[str, str]] = {
+        "db": "it is no transaction. Read with `await ctx.run_query(…)` and write with `await ctx.run_mutation(…)`."
+    }
 
     def __init__(
         self, operations: ActionOperations, invocation: Invocation, environment: Environment, clock: Clock

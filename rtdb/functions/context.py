@@ -19,6 +19,7 @@ and identity were read. It does not know transactions: it is given something tha
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 import msgspec
@@ -28,6 +29,7 @@ from rtdb.errors import DeveloperError
 from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.environment_context import Environment
 from rtdb.functions.log_lines import LogLines
+from rtdb.functions.missing_attribute import FOR_ACTIONS, FOR_MUTATIONS, Explained, MissingAttributeError
 from rtdb.functions.query_builder import Paginator, QueryRunner, TableQuery
 from rtdb.functions.scheduler_context import Scheduler
 from rtdb.functions.storage_context import Files, StorageReader, StorageWriter
@@ -116,10 +118,6 @@ class Invocation:
         self.read_identity = False
 
 
-class MissingAttributeError(DeveloperError, AttributeError):
-    """The app's code asked an object of ``ctx`` for what it does not have."""
-
-
 class TableReader:
     """Reads documents: of the app's tables, or of the system's."""
 
@@ -174,10 +172,7 @@ class DatabaseReader(TableReader):
 
     __slots__ = ()
 
-    _why_read_only = (
-        "`ctx.db.{name}` does not exist in a query: queries only read. Define the function with @mutation instead of "
-        "@query, or have a mutation do the writing."
-    )
+    _why_read_only = "`ctx.db.{name}` does not exist in a query: " + FOR_MUTATIONS
 
     @property
     def system(self) -> SystemReader:
@@ -265,12 +260,19 @@ class Auth:
         return attributes
 
 
-class QueryContext:
+class QueryContext(Explained):
     """The context of a query."""
 
     __slots__ = ("_calls", "_files", "_invocation", "_random", "auth", "db", "env", "log")
 
     _kind: ClassVar[FunctionKind] = "query"
+    _name = "ctx"
+    _place = "in a query"
+    _missing: ClassVar[Mapping[str, str]] = {
+        "scheduler": FOR_MUTATIONS,
+        "fetch": FOR_ACTIONS,
+        "run_action": FOR_ACTIONS,
+    }
 
     db: DatabaseReader
 
@@ -352,6 +354,7 @@ class MutationContext(QueryContext):
     __slots__ = ("scheduler",)
 
     _kind = "mutation"
+    _place = "in a mutation"
 
     db: DatabaseWriter
 

@@ -10,7 +10,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from rtdb.functions.missing_attribute import FOR_ACTIONS, FOR_MUTATIONS, Explained
 
 __all__ = ["Files", "StorageReader", "StorageWriter"]
 
@@ -27,10 +30,19 @@ class Files(Protocol):
     def delete(self, id: str) -> None: ...
 
 
-class StorageReader:
+class StorageReader(Explained):
     """``ctx.storage`` of a query. What it says is read in the query's transaction: the result follows the file."""
 
     __slots__ = ("_files",)
+
+    _name = "ctx.storage"
+    _place = "in a query"
+    _missing: ClassVar[Mapping[str, str]] = {
+        "generate_upload_url": FOR_MUTATIONS,
+        "delete": FOR_MUTATIONS,
+        "get": FOR_ACTIONS,
+        "store": FOR_ACTIONS,
+    }
 
     def __init__(self, files: Files) -> None:
         self._files = files
@@ -54,6 +66,8 @@ class StorageWriter(StorageReader):
     """``ctx.storage`` of a mutation."""
 
     __slots__ = ()
+
+    _place = "in a mutation"
 
     def generate_upload_url(self) -> str:
         """Return an address that takes files by POST for an hour, any number of them.

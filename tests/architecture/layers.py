@@ -50,6 +50,7 @@ ROWS: list[tuple[str, ...]] = [
         "rtdb.functions.transaction_limits",
         "rtdb.functions.storage_context",
         "rtdb.functions.blob",
+        "rtdb.functions.missing_attribute",
     ),
     ("rtdb", "rtdb.client", "rtdb.typing"),
     # 2
@@ -128,6 +129,7 @@ LEAVES: dict[str, str] = {
     "rtdb.functions.transaction_limits": _SCHEMA,
     "rtdb.functions.storage_context": _SCHEMA,
     "rtdb.functions.blob": _SCHEMA,
+    "rtdb.functions.missing_attribute": _SCHEMA,
     "rtdb": _SCHEMA,
     "rtdb.typing": _SCHEMA,
 }

@@ -56,6 +56,18 @@ async def test_each_call_of_an_action_is_a_transaction_of_its_own(tmp_path: Path
         ]
 
 
+async def test_an_action_is_told_how_it_reaches_documents(tmp_path: Path) -> None:
+    source = """
+        @action
+        async def act(ctx): return ctx.db.query("notes").collect()
+    """
+    async with running_actions(tmp_path, m=source) as bench:
+        assert (await bench.error("m:act")).message == (
+            "Uncaught Error: `ctx.db` does not exist in an action: it is no transaction. "
+            "Read with `await ctx.run_query(…)` and write with `await ctx.run_mutation(…)`."
+        )
+
+
 async def test_what_an_action_runs_is_run_for_its_caller(tmp_path: Path) -> None:
     source = """
         @action

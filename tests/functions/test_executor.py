@@ -364,6 +364,13 @@ def test_an_exception_names_type_message_and_the_apps_frames_innermost_first(ben
         ),
         ("ctx.db.patch('x', {})", "Uncaught Error: `ctx.db.patch` does not exist in a query"),
         ("ctx.db.system.delete('x')", "Uncaught Error: `ctx.db.system.delete` does not exist: system tables"),
+        ("ctx.scheduler.cancel('x')", "Uncaught Error: `ctx.scheduler` does not exist in a query: queries only read."),
+        (
+            "ctx.fetch('http://x')",
+            "Uncaught Error: `ctx.fetch` does not exist in a query: queries and mutations cannot",
+        ),
+        ("ctx.storage.delete('x')", "Uncaught Error: `ctx.storage.delete` does not exist in a query: queries only"),
+        ("ctx.fetched", "Uncaught Error: 'QueryContext' object has no attribute 'fetched'"),
         ("ctx.db.put('x')", "Uncaught Error: 'DatabaseReader' object has no attribute 'put'"),
     ],
 )
@@ -382,6 +389,15 @@ def test_whatever_is_raised_becomes_an_error_of_the_call(bench: MakeBench, state
     assert error.message.startswith(message)
     assert error.frames.count("\n") <= app.limits.error_frames_max
     assert re.fullmatch(r"(    at f \(m\.py:7\)\n)+", error.frames)
+
+
+@pytest.mark.parametrize("name", ["fetch", "run_action", "storage.store", "storage.get"])
+def test_a_mutation_is_told_that_actions_talk_to_others(bench: MakeBench, name: str) -> None:
+    app = bench(m=f"@mutation\ndef f(ctx): ctx.{name}('x')")
+    assert app.error("m:f").message == (
+        f"Uncaught Error: `ctx.{name}` does not exist in a mutation: queries and mutations cannot wait for others. "
+        "Define the function with @action, or have a mutation call an action with `ctx.scheduler.run_after(0, …)`."
+    )
 
 
 def test_what_a_query_cannot_write_with_can_be_asked_for(bench: MakeBench) -> None:
