@@ -201,8 +201,8 @@ class DatabaseMachine(RuleBasedStateMachine):
         return [self.draw_step(data, levels) for _ in range(data.draw(st.sampled_from([1, 1, 2, 3, 4])))]
 
     def draw_step(self, data: st.DataObject, levels: int) -> list[Any]:
-        kinds = ["insert"] * 4 + ["patch", "patch", "replace", "delete", "get", "read", "read"]
-        kinds += ["nested", "look", "try", "try nested"] * (levels > 0) + ["fail"]
+        kinds = ["insert"] * 4 + ["patch", "patch", "replace", "delete", "get", "normalize", "read", "read"]
+        kinds += ["nested", "look", "try", "try nested"] * (levels > 0) + ["fail", "raise"]
         kind = data.draw(st.sampled_from(kinds))
         table = data.draw(st.sampled_from(TABLES))
         references = st.one_of(*([st.sampled_from(self.seen_ids)] * 3 if self.seen_ids else []), st.integers(0, 2))
@@ -216,6 +216,10 @@ class DatabaseMachine(RuleBasedStateMachine):
                 return [kind, data.draw(references), draw_fields(data, self.database.schema, table)]
             case "delete" | "get":
                 return [kind, data.draw(references)]
+            case "normalize":
+                return [kind, table, data.draw(references)]
+            case "raise":
+                return [kind, data.draw(values["any"])]
             case "read":
                 how = data.draw(st.sampled_from(["collect", "collect", "first", "unique"]))
                 return [kind, draw_ask(data, self.database), how]
@@ -225,7 +229,7 @@ class DatabaseMachine(RuleBasedStateMachine):
                 return [kind, self.draw_step(data, 0)]
             case "try nested":
                 # What was done before the failure has to be undone.
-                fails = [["fail"]] * data.draw(st.integers(0, 1))
+                fails: list[Any] = data.draw(st.sampled_from([[], [["fail"]], [["raise", {"code": 1.0}]]]))
                 return ["try", ["nested", [*self.draw_steps(data, levels - 1), *fails]]]
             case _:
                 return [kind]

@@ -31,6 +31,13 @@ class Failed(Exception):
     """The server must refuse this."""
 
 
+class Raised(Failed):
+    """The app raises a ``ConvexError`` with this data."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+
 class Table:
     """What a schema says of a table; ``fields`` None is ``v.any()``."""
 
@@ -182,12 +189,15 @@ class NaiveDatabase:
         self.schema = schema
         self.tables: dict[str, dict[str, Document]] = {}
         """A table is there, perhaps empty, from when a schema declared it or the first document was inserted."""
+        self._table_of: dict[str, str] = {}
+        """Of every id there has been; which table it is of never changes."""
         self.declare(schema)
         self._made_up = itertools.count(1)
 
     def copy(self) -> NaiveDatabase:
         other = NaiveDatabase(self.schema)
         other.tables = {name: dict(documents) for name, documents in self.tables.items()}
+        other._table_of = self._table_of
         return other
 
     def declare(self, schema: Schema) -> None:
@@ -240,6 +250,11 @@ class NaiveDatabase:
             case ["get", reference]:
                 id = _id_of(reference, inserted)
                 return next((documents[id] for documents in self.tables.values() if id in documents), None)
+            case ["normalize", str(table), reference]:
+                id = _id_of(reference, inserted)
+                return id if self._table_of.get(id) == table else None
+            case ["raise", data]:
+                raise Raised(data)
             case ["read", dict(ask), how]:
                 return self._read(ask, str(how))
             case ["look", list(steps)]:
@@ -248,7 +263,10 @@ class NaiveDatabase:
                 return self.run(steps, said)
             case ["try", list(inner)]:
                 try:
-                    return self._step(inner, None if said == "failed" else said, inserted, writable)
+                    has_failed = said == "failed" or (isinstance(said, dict) and "raised" in said)
+                    return self._step(inner, None if has_failed else said, inserted, writable)
+                except Raised as raised:
+                    return {"raised": raised.data}
                 except Failed:
                     return "failed"
             case _:
@@ -264,6 +282,7 @@ class NaiveDatabase:
         assert id not in self.ids(), "an id is given once"
         assert all(creation_time > other["_creationTime"] for other in documents.values()), "time goes on"
         documents[id] = document
+        self._table_of[id] = table
         inserted.append(id)
         return [id, creation_time]
 

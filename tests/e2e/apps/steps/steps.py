@@ -3,7 +3,7 @@
 A value that may be absent travels in a list; an empty one stands for no value at all.
 """
 
-from rtdb import UNDEFINED, mutation, query, v
+from rtdb import UNDEFINED, ConvexError, mutation, query, v
 
 
 def value_of(box):
@@ -60,6 +60,10 @@ def carry_out(ctx, steps):
                 return ctx.db.delete(document_id(reference))
             case ["get", reference]:
                 return ctx.db.get(document_id(reference))
+            case ["normalize", table, reference]:
+                return ctx.db.normalize_id(table, document_id(reference))
+            case ["raise", data]:
+                raise ConvexError(data)
             case ["read", ask, "collect"]:
                 return rows_of(ctx, ask).collect()
             case ["read", ask, "first"]:
@@ -73,6 +77,8 @@ def carry_out(ctx, steps):
             case ["try", inner]:
                 try:
                     return one(inner)
+                except ConvexError as error:
+                    return {"raised": error.data}
                 except Exception:
                     return "failed"
             case _:
