@@ -6,6 +6,7 @@
 #   make quick               the tests that take under 0.25 s each: under a minute in all
 #   make check               format, lint and types only
 #   make format              let ruff rewrite what `make check` would complain about
+#   make docs                write the tables of limits in docs/configuration.md anew from the code
 #   make bench NAME=commit   one of benchmarks/*.py; without NAME, list them
 #   make soak                models at depth, crash loops, power loss: many minutes
 #   make clean               remove what the other targets built (never your data)
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test quick check format bench soak compiler clean
+.PHONY: help run test quick check format docs bench soak compiler clean
 
 # The interpreter the virtual environment is made from. `make test PYTHON=python3.13` picks another one.
 PYTHON ?= python3
@@ -52,6 +53,9 @@ check: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(INSTALLED)
+	$(BIN)/python -m tests.docs.limits_tables
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks $(NAME) $(ARGS)
