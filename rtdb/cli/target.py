@@ -6,7 +6,8 @@ The names are those that Convex apps use already, so that a front end's ``.env.l
     CONVEX_SELF_HOSTED_ADMIN_KEY, CONVEX_DEPLOY_KEY, RTDB_ADMIN_KEY           a key to it
     CONVEX_DEPLOYMENT                                                         its name, if it is to be made sure of
 
-A key is shown to nobody: a :class:`Target` does not print it.
+A key in a file opens the server that the file names; to another one, that of ``--url``, it is not sent. A key is
+shown to nobody: a :class:`Target` does not print it.
 """
 
 from __future__ import annotations
@@ -67,19 +68,27 @@ def find_target(
 
     ``env_file`` is then the only file of variables that is read, and nothing of the environment.
     """
-    variables: dict[str, str] = {}
+    in_files: dict[str, str] = {}
     if env_file is not None:
         if not env_file.is_file():
             raise ConfigurationError(f"{env_file} does not exist; give a file of NAME=value lines as --env-file")
-        variables = read_env_file(env_file)
+        in_files = read_env_file(env_file)
+        environment = {}
     else:
-        for source in (*(read_env_file(directory / name) for name in reversed(ENV_FILES)), environment):
-            # Empty is unset, also where it would hide another value.
-            variables |= {name: value for name, value in source.items() if value}
+        for file in reversed(ENV_FILES):
+            in_files |= _set(read_env_file(directory / file))
+    variables = in_files | _set(environment)
     found_url = url or _first(variables, URL_VARIABLES) or DEFAULT_URL
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", found_url):
         raise ConfigurationError(f"{found_url!r} is not the address of a server; write it as {DEFAULT_URL}")
-    key = _key_from(admin_key, admin_key_file) or _first(variables, KEY_VARIABLES)
+    named_by_files = _first(in_files, URL_VARIABLES) or DEFAULT_URL
+    is_theirs = found_url.rstrip("/") == named_by_files.rstrip("/")
+    key = _key_from(admin_key, admin_key_file) or _first(variables if is_theirs else environment, KEY_VARIABLES)
+    if key is None and key_needed and not is_theirs and _first(in_files, KEY_VARIABLES):
+        raise ConfigurationError(
+            f"the key in {env_file or ENV_FILES[0]} is the one to {named_by_files} and is not sent to {found_url}: "
+            "give --admin-key-file"
+        )
     if key is None and key_needed:
         raise ConfigurationError(
             "there is no key to the server: give --admin-key-file (the server has written one to admin.key in its data "
@@ -111,6 +120,11 @@ def _require_key(key: str) -> str:
             "the admin key has characters that no key has; copy it whole, as `rtdb admin-key` printed it"
         )
     return key
+
+
+def _set(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return those that are set. Empty is unset, also where it would hide another value."""
+    return {name: value for name, value in variables.items() if value}
 
 
 def _first(variables: Mapping[str, str], names: tuple[str, ...]) -> str | None:

@@ -65,8 +65,10 @@ def test_options_win_over_the_environment_and_that_over_files(tmp_path: Path) ->
     (tmp_path / ".env.local").write_text("CONVEX_URL=http://local:1\nRTDB_ADMIN_KEY=local|00\n")
     assert found(tmp_path) == ("http://local:1", "local|00", None)
     # Empty is unset.
-    environment = {"CONVEX_URL": "http://shell:1", "RTDB_ADMIN_KEY": ""}
-    assert found(tmp_path, environment) == ("http://shell:1", "local|00", None)
+    environment = {"CONVEX_URL": "", "RTDB_ADMIN_KEY": ""}
+    assert found(tmp_path, environment) == ("http://local:1", "local|00", None)
+    environment = {"CONVEX_URL": "http://shell:1", "RTDB_ADMIN_KEY": "shell|00"}
+    assert found(tmp_path, environment) == ("http://shell:1", "shell|00", None)
     assert found(tmp_path, environment, url="http://option:1", admin_key=KEY) == ("http://option:1", KEY, None)
 
 
@@ -94,6 +96,17 @@ def test_a_named_file_is_the_only_one_that_is_read(tmp_path: Path) -> None:
     assert (target.url, target.admin_key) == ("http://127.0.0.1:3210", KEY)
     with pytest.raises(ConfigurationError, match="does not exist"):
         find_target({}, tmp_path, env_file=tmp_path / "missing.env")
+
+
+def test_a_files_key_is_not_sent_to_another_server(tmp_path: Path) -> None:
+    lines = f"CONVEX_SELF_HOSTED_URL=http://ours:3210/\nCONVEX_SELF_HOSTED_ADMIN_KEY={KEY}\n"
+    (tmp_path / ".env.local").write_text(lines)
+    with pytest.raises(ConfigurationError, match=r"is the one to http://ours:3210/ and is not sent to http://theirs"):
+        find_target({}, tmp_path, url="http://theirs:3210")
+    assert find_target({}, tmp_path, url="http://theirs:3210", key_needed=False).admin_key == ""
+    assert find_target({"CONVEX_URL": "http://ours:3210"}, tmp_path).admin_key == KEY
+    assert find_target({}, tmp_path, url="http://ours:3210").admin_key == KEY
+    assert find_target({"RTDB_ADMIN_KEY": "theirs|0"}, tmp_path, url="http://theirs:3210").admin_key == "theirs|0"
 
 
 def test_without_a_key_it_says_where_to_put_one(tmp_path: Path) -> None:

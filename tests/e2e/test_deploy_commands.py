@@ -116,7 +116,9 @@ def test_what_stops_a_deploy_is_said_with_file_and_line_and_without_the_key(
     assert refused.returncode == 1
     assert "app.py cannot be imported: Uncaught NameError" in refused.stderr
     assert "functions/app.py:2 in <module>" in refused.stderr
-    elsewhere = rtdb(project, "deploy", "--url", "http://127.0.0.1:1")
+    stranger = rtdb(project, "deploy", "--url", "http://127.0.0.1:1")
+    assert "is not sent to http://127.0.0.1:1" in stranger.stderr
+    elsewhere = rtdb(project, "deploy", "--url", "http://127.0.0.1:1", "--admin-key", server.admin_key)
     assert "no answer from http://127.0.0.1:1" in elsewhere.stderr
     (project / ".env.local").write_text(
         f"CONVEX_DEPLOYMENT=prod:other\nCONVEX_DEPLOY_KEY={server.admin_key}\nCONVEX_URL={server.url}\n"
