@@ -32,7 +32,7 @@ from rtdb.config import Config
 from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.description import Description
 from rtdb.functions.runner_pool import RunnerPool
-from rtdb.link import frames, log_frames
+from rtdb.link import frames
 from rtdb.link.link import Message
 from rtdb.reactivity.reactor import ReactorStatistics
 from rtdb.scheduler.driver import Scheduler
@@ -143,9 +143,9 @@ class Application:
                 self._watched.watch(gateway, message)
             case frames.Unwatch():
                 self._watched.unwatch(gateway, message.watch)
-            case log_frames.LogPoll():
+            case frames.LogPoll():
                 self._log_polls.poll(gateway, self._gateways[gateway], message)
-            case log_frames.LogPollCancel():
+            case frames.LogPollCancel():
                 self._log_polls.cancel(gateway, message.poll)
             case frames.HttpActionRequest():
                 self._http_actions.request(gateway, self._gateways[gateway], message)

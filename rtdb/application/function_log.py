@@ -21,7 +21,7 @@ import structlog
 from rtdb.application.completions import Completion
 from rtdb.clock import Clock
 from rtdb.config import Limits
-from rtdb.link import frames, log_frames
+from rtdb.link import frames
 
 __all__ = ["FunctionLog", "LogPage"]
 
@@ -43,7 +43,7 @@ _log = structlog.get_logger("rtdb.functions")
 class LogPage(NamedTuple):
     """Records in order, the cursor to go on from, and whether some before them are not kept any more."""
 
-    records: list[log_frames.LogRecord]
+    records: list[frames.LogRecord]
     cursor: int
     incomplete: bool
 
@@ -57,7 +57,7 @@ class FunctionLog:
         self._clock = clock
         self.server = clock.now_ns()
         """The number of this start of the server."""
-        self._records: deque[log_frames.LogRecord] = deque()
+        self._records: deque[frames.LogRecord] = deque()
         self._weights: deque[int] = deque()
         """Of each record, so that what goes need not be weighed again."""
         self._bytes = 0
@@ -80,7 +80,7 @@ class FunctionLog:
             return  # a mutation that was sent again has not been executed again
         error = outcome.error
         self._append(
-            log_frames.LogRecord(
+            frames.LogRecord(
                 cursor=self._next_cursor(),
                 progress=False,
                 kind=outcome.kind,
@@ -107,7 +107,7 @@ class FunctionLog:
     ) -> None:
         """Record what an action has printed, so many seconds after it began."""
         self._append(
-            log_frames.LogRecord(
+            frames.LogRecord(
                 cursor=self._next_cursor(),
                 progress=True,
                 kind=kind,
@@ -148,7 +148,7 @@ class FunctionLog:
         self._newest = max(self._newest + 1, self._now())
         return self._newest
 
-    def _append(self, record: log_frames.LogRecord) -> None:
+    def _append(self, record: frames.LogRecord) -> None:
         weight = RECORD_BYTES + len(record.path)
         if record.log_lines or record.error:
             weight += len(record.error or "") + sum(map(len, record.log_lines))

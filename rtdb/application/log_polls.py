@@ -13,14 +13,14 @@ import trio
 from rtdb.application.caller import OutgoingLink
 from rtdb.application.function_log import FunctionLog
 from rtdb.config import Limits
-from rtdb.link import log_frames
+from rtdb.link import frames
 
 __all__ = ["LogPolls"]
 
 
 class _Poll(NamedTuple):
     link: OutgoingLink
-    asked: log_frames.LogPoll
+    asked: frames.LogPoll
     deadline: float
 
 
@@ -35,7 +35,7 @@ class LogPolls:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def poll(self, gateway: int, link: OutgoingLink, asked: log_frames.LogPoll) -> None:
+    def poll(self, gateway: int, link: OutgoingLink, asked: frames.LogPoll) -> None:
         """Answer a reader now, or when there is something, or when waiting has taken long enough."""
         poll = _Poll(link, asked, trio.current_time() + self._seconds_max)
         if asked.after == 0 or self._log.is_ahead(asked.after):
@@ -62,6 +62,4 @@ class LogPolls:
 
     def _answer(self, poll: _Poll) -> None:
         page = self._log.page(poll.asked.after, poll.asked.newest_max)
-        poll.link.queue(
-            log_frames.LogPage(poll.asked.poll, page.records, page.cursor, page.incomplete, self._log.server)
-        )
+        poll.link.queue(frames.LogPage(poll.asked.poll, page.records, page.cursor, page.incomplete, self._log.server))

@@ -65,6 +65,7 @@ from rtdb.link.frames import (
     FileStep,
     HttpActionHead,
     HttpActionRequest,
+    LogPage,
     Origin,
     Ready,
     RequestKind,
@@ -72,7 +73,6 @@ from rtdb.link.frames import (
     SessionRequest,
 )
 from rtdb.link.link import FROM_HUB_BYTES_MAX, Link, LinkClosed, Message, SocketLink
-from rtdb.link.log_frames import LogPage
 from rtdb.process_log import configure_process_log
 from rtdb.sync.commands import VerifyToken
 from rtdb.sync.connection import SyncConnection

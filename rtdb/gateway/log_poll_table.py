@@ -5,8 +5,8 @@ from __future__ import annotations
 import trio
 
 from rtdb.errors import OverloadedError
+from rtdb.link.frames import LogPage, LogPoll, LogPollCancel
 from rtdb.link.link import Link
-from rtdb.link.log_frames import LogPage, LogPoll, LogPollCancel
 
 __all__ = ["LogPollTable"]
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from rtdb.link.frames import Answer, ExecutionError, FileStep, HttpActionHead, HttpActionRequest, RequestKind
-from rtdb.link.log_frames import LogPage
+from rtdb.link.frames import Answer, ExecutionError, FileStep, HttpActionHead, HttpActionRequest, LogPage, RequestKind
 
 __all__ = ["ActionFailed", "Facade", "HttpActionExchange"]
 
@@ -77,7 +76,7 @@ class Facade(Protocol):
         ...
 
     async def function_log(self, after: int, newest_max: int | None) -> LogPage:
-        """Return what the function log has after a cursor, as soon as there is something (`link/log_frames.py`).
+        """Return what the function log has after a cursor, as soon as there is something (`link/frames/log.py`).
 
         Raises ``OverloadedError`` when the server is being shut down.
         """

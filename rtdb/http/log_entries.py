@@ -14,8 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from rtdb.link.frames import CallerKind, IdentityType
-from rtdb.link.log_frames import LogPage, LogRecord
+from rtdb.link.frames import CallerKind, IdentityType, LogPage, LogRecord
 
 __all__ = ["LogFormat", "encode_page"]
 

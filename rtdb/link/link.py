@@ -1,6 +1,6 @@
 """Framed links between processes: a socket pair carrying msgspec messages, and its in-memory twin.
 
-A frame is a 4-byte big-endian length followed by one msgpack array of messages (`frames.py`). Whatever is queued when a
+A frame is a 4-byte big-endian length followed by one msgpack array of messages (`frames`). Whatever is queued when a
 link is flushed shares one frame, so batching follows load by itself and costs nothing when there is none.
 
 Three ends: :class:`SocketLink` under trio, :class:`BlockingLink` for the committer and the runners, which are plain
@@ -20,7 +20,7 @@ from typing import Protocol
 import msgspec
 import trio
 
-from rtdb.link import frames, log_frames
+from rtdb.link import frames
 
 __all__ = [
     "FROM_HUB_BYTES_MAX",
@@ -60,9 +60,9 @@ Message = (
     | frames.HttpActionHead
     | frames.HttpActionRequest
     | frames.LaneReset
-    | log_frames.LogPage
-    | log_frames.LogPoll
-    | log_frames.LogPollCancel
+    | frames.LogPage
+    | frames.LogPoll
+    | frames.LogPollCancel
     | frames.Outcome
     | frames.ReaderCheck
     | frames.Ready

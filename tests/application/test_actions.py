@@ -19,9 +19,10 @@ from rtdb.link.frames import (
     EnvironmentChanged,
     ExecutionError,
     KeyChange,
+    LogPage,
+    LogPoll,
     Origin,
 )
-from rtdb.link.log_frames import LogPage, LogPoll
 from rtdb.storage.keys import BY_CREATION_TIME, BY_ID, index_number
 from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, ENVIRONMENT_VARIABLES_TABLE
 from rtdb.values.json_codec import encode

@@ -14,8 +14,7 @@ from rtdb.application.completions import Completion, unexecuted_outcome
 from rtdb.application.function_log import FunctionLog
 from rtdb.application.log_polls import LogPolls
 from rtdb.config import Limits
-from rtdb.link.frames import NO_USAGE, Call, DatabaseUsage, ExecutionError, FunctionKind, Origin
-from rtdb.link.log_frames import LogPage, LogPoll
+from rtdb.link.frames import NO_USAGE, Call, DatabaseUsage, ExecutionError, FunctionKind, LogPage, LogPoll, Origin
 from tests.application.test_application import RecordingLink
 from tests.transaction.workbench import ManualClock
 

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from rtdb.application.request_ids import RequestIds
-from rtdb.link.frames import Answer, CallRequest, ExecutionError, Origin, RoundResults, Watch
-from rtdb.link.log_frames import LogPage, LogPoll, LogRecord
+from rtdb.link.frames import (
+    Answer,
+    CallRequest,
+    ExecutionError,
+    LogPage,
+    LogPoll,
+    LogRecord,
+    Origin,
+    RoundResults,
+    Watch,
+)
 from tests.application.test_application import Bench, running
 from tests.transaction.workbench import ManualClock
 

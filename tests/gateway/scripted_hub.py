@@ -26,6 +26,9 @@ from rtdb.link.frames import (
     ExecutionError,
     HttpActionHead,
     HttpActionRequest,
+    LogPage,
+    LogPoll,
+    LogPollCancel,
     Ready,
     RoundResults,
     Unwatch,
@@ -33,7 +36,6 @@ from rtdb.link.frames import (
     WatchResult,
 )
 from rtdb.link.link import LinkClosed, MemoryLink, Message, open_memory_link_pair
-from rtdb.link.log_frames import LogPage, LogPoll, LogPollCancel
 
 __all__ = ["FIRST_TS", "SECRET", "ScriptedAction", "ScriptedHub", "open_gateway"]
 

@@ -12,8 +12,7 @@ import pytest
 import trio
 
 from rtdb.http.log_entries import LogFormat, encode_page
-from rtdb.link.frames import NO_USAGE, DatabaseUsage, Origin
-from rtdb.link.log_frames import LogPage, LogRecord
+from rtdb.link.frames import NO_USAGE, DatabaseUsage, LogPage, LogRecord, Origin
 from rtdb.sync.messages import request_identifier
 from tests.gateway.scripted_hub import ScriptedHub
 from tests.http.test_app import open_api

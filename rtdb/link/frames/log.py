@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from rtdb.link.frames import DatabaseUsage, ExecutionKind, IdentityType, Origin
+from rtdb.link.frames.common import DatabaseUsage, ExecutionKind, IdentityType, Origin
 
 __all__ = ["LogPage", "LogPoll", "LogPollCancel", "LogRecord"]
 
