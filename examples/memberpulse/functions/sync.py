@@ -26,9 +26,9 @@ async def sync_to_symfony(ctx: ActionContext, request: Request) -> Response:
     if not isinstance(message, dict) or not isinstance(message.get("event"), str):
         return problem(400, "InvalidEvent", 'An event is {"event": "a name", "data": …}.')
     url, secret = ctx.env.get("SYMFONY_WEBHOOK_URL"), ctx.env.get("SYMFONY_WEBHOOK_SECRET")
-    for name, value in (("SYMFONY_WEBHOOK_URL", url), ("SYMFONY_WEBHOOK_SECRET", secret)):
-        if not value:
-            return problem(503, "WebhookNotConfigured", f"{name} is not set: rtdb env set {name} …")
+    if not url or not secret:
+        missing = "SYMFONY_WEBHOOK_SECRET" if url else "SYMFONY_WEBHOOK_URL"
+        return problem(503, "WebhookNotConfigured", f"{missing} is not set: rtdb env set {missing} …")
     body = json.dumps({"event": message["event"], "data": message.get("data")}, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "X-Convex-Signature": sign_webhook(body, secret, now=ctx.now())}
     try:
