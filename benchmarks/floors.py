@@ -36,6 +36,8 @@ async def _answer(request: Request) -> Response:
 def run_http(descriptor: int) -> None:
     app = Starlette(routes=[Route("/api/mutation", _answer, methods=["POST"])])
     config = HypercornConfig()
+    # By default it closes a connection after 1,000 requests, which a fast machine sends in a run; ours does not.
+    config.keep_alive_max_requests = sys.maxsize
     config.bind = [f"fd://{descriptor}"]
     config.accesslog = None
     config.errorlog = logging.getLogger("floor")
