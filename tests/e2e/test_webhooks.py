@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from rtdb import InvalidSignatureError, verify_webhook
+from tests.e2e.conftest import MEMBERPULSE
 from tests.e2e.server_process import ServerProcess
 
 SECRET = "kept between us"
@@ -104,6 +108,20 @@ def test_an_event_is_forwarded_signed(shared_memberpulse: ServerProcess, receive
     parts = dict(part.split("=") for part in signature.split(","))
     digest = hmac.new(SECRET.encode(), parts["t"].encode() + b"." + body, hashlib.sha256).hexdigest()
     assert digest == parts["v1"]
+
+
+def test_a_symfony_that_does_not_answer_in_time_is_a_504(tmp_path: Path) -> None:
+    functions = tmp_path / "functions"
+    shutil.copytree(MEMBERPULSE, functions)
+    source = (functions / "sync.py").read_text()
+    impatient = source.replace("UPSTREAM_SECONDS_MAX = 15", "UPSTREAM_SECONDS_MAX = 0.2")
+    assert impatient != source
+    (functions / "sync.py").write_text(impatient)
+    # It takes connections in and reads nothing.
+    with socket.create_server(("127.0.0.1", 0)) as deaf, ServerProcess(tmp_path / "data", functions) as server:
+        configure(server, f"http://127.0.0.1:{deaf.getsockname()[1]}/")
+        response = send(server)
+    assert (response.status_code, response.json()["code"]) == (504, "SymfonyTimedOut")
 
 
 @pytest.mark.parametrize("status", [200, 202, 302, 400, 401, 422, 500, 503])
