@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from types import FrameType
 from typing import Annotated, Final, NamedTuple
 
 import typer
@@ -58,16 +60,33 @@ def dev(
     target = target_of(url, admin_key, env_file, admin_key_file)
     if show_logs and not once:
         Thread(target=_show_logs, args=(target,), name="logs", daemon=True).start()
+    interrupted = _interrupts()
     try:
         attempt = _attempt(functions, target, None)
         if once:
             raise typer.Exit(EXIT_FAILURE if attempt.error is not None else 0)
-        for _ in _saves(functions):
+        for _ in _saves(functions, interrupted):
             # What there is decides, not what was heard of: a save may fall between a deploy and the next look.
             if attempt.source_hash != _source_hash(functions) or isinstance(attempt.error, Unreachable):
                 attempt = _attempt(functions, target, attempt)
     except KeyboardInterrupt:
         messages.print()
+
+
+def _interrupts() -> Event:
+    """Return what is set by Ctrl-C, which raises KeyboardInterrupt as well.
+
+    Python drops an exception that is raised while it clears something away, such as the rest of a response: one Ctrl-C
+    in many would not be heard.
+    """
+    interrupted = Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    return interrupted
 
 
 def _show_logs(target: Target) -> None:
@@ -116,8 +135,8 @@ def _source_hash(functions: Path) -> str:
         return ""
 
 
-def _saves(functions: Path) -> Iterator[object]:
-    """Yield whenever a module was saved, made, moved or deleted, and now and then when none was."""
+def _saves(functions: Path, interrupted: Event) -> Iterator[object]:
+    """Yield whenever a module was saved, made, moved or deleted, and now and then when none was; end with Ctrl-C."""
     from watchfiles import watch  # noqa: PLC0415  # it brings a compiled library that no other command needs
 
     root = functions.resolve()
@@ -125,4 +144,11 @@ def _saves(functions: Path) -> Iterator[object]:
     def is_module(_change: object, path: str) -> bool:
         return path.endswith(".py") and is_bundled(Path(path).relative_to(root))
 
-    return watch(root, watch_filter=is_module, debounce=DEBOUNCE_MS, rust_timeout=LOOK_MS, yield_on_timeout=True)
+    return watch(
+        root,
+        watch_filter=is_module,
+        debounce=DEBOUNCE_MS,
+        rust_timeout=LOOK_MS,
+        yield_on_timeout=True,
+        stop_event=interrupted,
+    )

@@ -163,7 +163,7 @@ def test_dev_deploys_every_save_and_keeps_the_last_good_app(
             wait_until(partial(has_version, server, number), output.read_text, seconds=SECONDS_MAX)
             assert f'"{table}"' in (project / "functions" / "_generated" / "dataModel.d.ts").read_text()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=SECONDS_MAX) == 0
+        wait_until(lambda: process.poll() == 0, output.read_text, seconds=SECONDS_MAX)
     finally:
         process.kill()
         process.wait()
