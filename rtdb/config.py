@@ -80,6 +80,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Source of all modules of an app together."""
     bundle_archive_bytes_max: int = 16 * MIB
     """A packed bundle on its way to the server: refused before it is unpacked."""
+    push_body_bytes_max: int = 128 * MIB
+    """Body of a request of `npx convex`, decompressed."""
     tables_max: int = 10_000
     """Tables."""
     indexes_per_table_max: int = 64

@@ -113,6 +113,11 @@ class Deployer:
         self._description = description
         self._under_way = False
 
+    @property
+    def bundle_hash(self) -> str:
+        """Of the code that runs."""
+        return self._bundle_hash
+
     async def deploy(self, bundle: Bundle, report: Report, *, dry_run: bool = False) -> None:
         """Make ``bundle`` the active deployment. Raises :class:`DeployRefused`."""
         if self._under_way:

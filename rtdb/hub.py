@@ -47,6 +47,7 @@ from rtdb.link.link import Link, LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_CONFIGURATION, Child, start_child
 from rtdb.process_log import configure_process_log
 from rtdb.public_origins import listening_origin, public_origins
+from rtdb.push.pushes import Pushes
 
 __all__ = ["Hub", "main"]
 
@@ -86,8 +87,11 @@ class Hub:
         self._bundles = BundleStore(config.data_dir)
         self._blobs = BlobStore(config.data_dir, SystemRandom())
         self._deployer: Deployer
+        self._pushes: Pushes
         self._deploys: dict[tuple[int, int], trio.CancelScope] = {}
         """Deploys that clients wait for, by gateway and the gateway's number."""
+        self._push_steps: dict[tuple[int, int], trio.CancelScope] = {}
+        """The same, of steps of pushes."""
         self._first_blocks: list[Message] = []
         """Of the committer's own, when it had something to do before anybody asked it to."""
         self._committer_link: SocketLink
@@ -200,6 +204,7 @@ class Hub:
             bundle_hash=bundle_hash,
             description=self._description,
         )
+        self._pushes = Pushes(self._deployer, self._bundles)
         return bundle_hash
 
     def _runner_start(self, bundle_hash: str) -> frames.RunnerStart:
@@ -339,6 +344,10 @@ class Hub:
                         case frames.DeployCancel():
                             if (scope := self._deploys.get((number, message.deploy))) is not None:
                                 scope.cancel()
+                        case frames.PushStepRequest():
+                            nursery.start_soon(self._serve_push_step, number, link, message)
+                        case frames.Cancel() if (number, message.call) in self._push_steps:
+                            self._push_steps[number, message.call].cancel()
                         case _:
                             self._application.gateway_message(number, message)
                 self._application.pump()
@@ -353,6 +362,15 @@ class Hub:
                 await serve_deploy(self._deployer, self._config.limits, request, link.send_nowait)
             finally:
                 del self._deploys[gateway, request.deploy]
+
+    async def _serve_push_step(self, gateway: int, link: SocketLink, request: frames.PushStepRequest) -> None:
+        """Take a step of a push for a client; it is given up as a deploy is."""
+        with trio.CancelScope() as scope:
+            self._push_steps[gateway, request.call] = scope
+            try:
+                await self._pushes.serve(request, link.send_nowait)
+            finally:
+                del self._push_steps[gateway, request.call]
 
     def _gateway_ready(self) -> None:
         self._gateways_ready += 1

@@ -3,7 +3,7 @@
 ::
 
     hub ── Begun ──▶ configuration, secret, position          ◀── Ready
-    hub ── Answer ──▶ call table ──▶ whoever asked             ◀── CallRequest, Cancel
+    hub ── Answer ──▶ call table ──▶ whoever asked             ◀── CallRequest, PushStepRequest, Cancel
     hub ── HttpActionHead, BodyChunk ──▶ HTTP action table ──▶ whoever asked   ◀── HttpActionRequest, BodyChunk
     hub ── DeployEvent ──▶ deploy table ──▶ whoever asked      ◀── DeployRequest, DeployCancel
     hub ── LogPage ──▶ log poll table ──▶ whoever asked        ◀── LogPoll, LogPollCancel
@@ -67,6 +67,7 @@ from rtdb.link.frames import (
     HttpActionRequest,
     LogPage,
     Origin,
+    PushStep,
     Ready,
     RequestKind,
     RoundResults,
@@ -169,6 +170,10 @@ class Gateway:
     async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:
         """Have an app deployed and report what happens."""
         await self._deploys.deploy(archive, dry_run=dry_run, report=report)
+
+    async def push_step(self, step: PushStep, body: bytes) -> Answer:
+        """Take a step of a push and wait for its answer."""
+        return await self._calls.push_step(step, body)
 
     async def function_log(self, after: int, newest_max: int | None) -> LogPage:
         """Return what the function log has after a cursor, as soon as there is something."""

@@ -45,6 +45,7 @@ from rtdb.http.function_routes import FunctionRoutes, Route
 from rtdb.http.http_action_routes import HTTP_PREFIX, AnswerBrokeOff, HttpActionRoutes
 from rtdb.http.log_routes import LogRoutes
 from rtdb.http.metrics import GatewayMetrics
+from rtdb.http.push_routes import PushRoutes
 from rtdb.http.receive_budget import ReceiveBudget
 from rtdb.http.request import HttpRequest, RequestBody, RequestHeaders, read_headers, send_response, send_stream
 from rtdb.http.scheduler_routes import SchedulerRoutes
@@ -142,6 +143,7 @@ class HttpApplication:
         deploys = DeployRoutes(facade, credentials, config)
         environment = EnvironmentRoutes(facade, credentials, config)
         logs = LogRoutes(facade, credentials)
+        pushes = PushRoutes(facade, credentials, config)
         scheduler = SchedulerRoutes(facade, credentials, config)
         services = ServiceRoutes(facade, credentials, config, metrics)
         open_routes = services.open_routes()
@@ -153,6 +155,7 @@ class HttpApplication:
             **environment.routes(),
             **files.routes(),
             **logs.routes(),
+            **pushes.routes(),
             **scheduler.routes(),
             **open_routes,
         }

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from rtdb.link.frames import Answer, ExecutionError, FileStep, HttpActionHead, HttpActionRequest, LogPage, RequestKind
+from rtdb.link.frames import (
+    Answer,
+    ExecutionError,
+    FileStep,
+    HttpActionHead,
+    HttpActionRequest,
+    LogPage,
+    PushStep,
+    RequestKind,
+)
 
 __all__ = ["ActionFailed", "Facade", "HttpActionExchange"]
 
@@ -73,6 +82,10 @@ class Facade(Protocol):
     async def deploy(self, archive: bytes, *, dry_run: bool, report: Callable[[bytes], Awaitable[None]]) -> None:
         """Make an app the active deployment and report what happens, one JSON object at a time; the last says how it
         ended. If cancelled, the deploy is given up."""
+        ...
+
+    async def push_step(self, step: PushStep, body: bytes) -> Answer:
+        """Take a step of a push by the official CLI. If cancelled, the hub is told that nobody waits."""
         ...
 
     async def function_log(self, after: int, newest_max: int | None) -> LogPage:

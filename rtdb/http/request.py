@@ -46,11 +46,21 @@ REQUEST_ID = re.compile(rb"[0-9A-Za-z_.-]{1,64}")
 class RequestHeaders:
     """The headers routes look at, found in one pass. Values are None when absent; the first of several wins."""
 
-    __slots__ = ("authorization", "client", "content_length", "content_type", "origin", "request_id", "requested")
+    __slots__ = (
+        "authorization",
+        "client",
+        "content_encoding",
+        "content_length",
+        "content_type",
+        "origin",
+        "request_id",
+        "requested",
+    )
 
     def __init__(self) -> None:
         self.authorization: bytes | None = None
         self.client: bytes | None = None
+        self.content_encoding: bytes | None = None
         self.content_length: bytes | None = None
         self.content_type: bytes | None = None
         self.origin: bytes | None = None
@@ -61,6 +71,7 @@ class RequestHeaders:
 _SLOTS = {
     b"authorization": "authorization",
     b"convex-client": "client",
+    b"content-encoding": "content_encoding",
     b"content-length": "content_length",
     b"content-type": "content_type",
     b"origin": "origin",

@@ -7,7 +7,18 @@ from typing import Protocol
 
 import trio
 
-from rtdb.link.frames import Answer, CallRequest, Cancel, FileStep, FileStepRequest, Origin, RequestKind, SessionRequest
+from rtdb.link.frames import (
+    Answer,
+    CallRequest,
+    Cancel,
+    FileStep,
+    FileStepRequest,
+    Origin,
+    PushStep,
+    PushStepRequest,
+    RequestKind,
+    SessionRequest,
+)
 from rtdb.link.link import Message
 
 __all__ = ["CallTable"]
@@ -89,6 +100,10 @@ class CallTable:
     async def file_step(self, step: FileStep, args: bytes) -> Answer:
         """Take a step of file storage and wait for its answer. If cancelled, the hub is told."""
         return await self._wait(lambda number: FileStepRequest(number, step, args))
+
+    async def push_step(self, step: PushStep, body: bytes) -> Answer:
+        """Take a step of a push and wait for its answer. If cancelled, the hub is told."""
+        return await self._wait(lambda number: PushStepRequest(number, step, body))
 
     async def _wait(self, request: Callable[[int], Message]) -> Answer:
         """Send the request that is made for a number, and wait for its answer."""

@@ -64,6 +64,7 @@ Message = (
     | frames.LogPoll
     | frames.LogPollCancel
     | frames.Outcome
+    | frames.PushStepRequest
     | frames.ReaderCheck
     | frames.Ready
     | frames.RoundResults

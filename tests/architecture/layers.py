@@ -25,6 +25,7 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.scheduler.cron_expression", "rtdb.scheduler.schedule"),
     ("rtdb.schema", "rtdb.storage", "rtdb.auth.identity"),
     ("rtdb.blobstore",),
+    ("rtdb.typescript",),
     # the protocol and the app author's API: leaves, see below
     ("rtdb.sync.messages",),
     (
@@ -91,6 +92,7 @@ ROWS: list[tuple[str, ...]] = [
     # 5: the hub's process
     ("rtdb.application",),
     ("rtdb.deployer",),
+    ("rtdb.push",),
     ("rtdb.hub",),
     # 6: the gateway's process
     ("rtdb.http", "rtdb.sync.worker", "rtdb.sync.transport"),
@@ -190,6 +192,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.hub",
         "rtdb.http",
         "rtdb.link",
+        "rtdb.push",
         "rtdb.scheduler",
         "rtdb.sync.transport",
         "rtdb.sync.worker",

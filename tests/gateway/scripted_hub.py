@@ -29,6 +29,7 @@ from rtdb.link.frames import (
     LogPage,
     LogPoll,
     LogPollCancel,
+    PushStepRequest,
     Ready,
     RoundResults,
     Unwatch,
@@ -93,6 +94,8 @@ class ScriptedHub:
         self.on_call: Callable[[CallRequest], Answer | None] = self.echo
         self.on_poll: Callable[[LogPoll], LogPage | None] = lambda poll: None
         self.polls: list[LogPoll] = []
+        self.on_push_step: Callable[[PushStepRequest], Answer | None] = lambda request: None
+        self.push_steps: list[PushStepRequest] = []
         self.polls_cancelled: list[int] = []
         self.window_bytes = config.limits.http_action_window_bytes
         self.actions: list[ScriptedAction] = []
@@ -154,6 +157,11 @@ class ScriptedHub:
             case CallRequest():
                 self.calls.append(message)
                 answer = self.on_call(message)
+                if answer is not None:
+                    self.link.send_nowait(answer)
+            case PushStepRequest():
+                self.push_steps.append(message)
+                answer = self.on_push_step(message)
                 if answer is not None:
                     self.link.send_nowait(answer)
             case LogPoll():

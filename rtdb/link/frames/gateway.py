@@ -19,6 +19,8 @@ __all__ = [
     "DeployRequest",
     "FileStep",
     "FileStepRequest",
+    "PushStep",
+    "PushStepRequest",
     "Ready",
     "RoundResults",
     "Unwatch",
@@ -149,6 +151,20 @@ class BlockNotice(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="n
     ts_first: int
     ts: int
     dirty: list[int]
+
+
+PushStep = Literal["hashes"]
+"""The steps in which the official CLI pushes an app (push/pushes.py)."""
+
+
+class PushStepRequest(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="push_step"):
+    """Take a step of a push, for somebody who may deploy. ``body`` is the JSON of the CLI's request, and the result
+    that of the answer. ``call`` is numbered with calls, answered and cancelled as they are.
+    """
+
+    call: int
+    step: PushStep
+    body: bytes
 
 
 class DeployRequest(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="deploy"):
