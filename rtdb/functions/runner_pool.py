@@ -343,7 +343,7 @@ class RunnerPool:
         self._wake()
         now = trio.current_time()
         executions = runner.take_all()
-        if executions or not (runner.retiring_since is not None or self._fleet.stopping):
+        if not self._was_to_end(runner, executions):
             _log.warning("runner ended", pid=runner.handle.pid, exit_code=code, calls=len(executions))
         if executions and not executions[0].done:
             self._head_ended(runner, executions.pop(0), code, now)
@@ -359,6 +359,11 @@ class RunnerPool:
         self._choose_lane(now)
         self._dispatch_waiting(now)
         self._owner.outcomes_handled()
+
+    def _was_to_end(self, runner: PooledRunner, executions: Sequence[Execution]) -> bool:
+        """Whether a runner has ended as it should: with its calls done, or as a lane whose calls another one takes."""
+        is_retired = runner.retiring_since is not None and (runner.killed or not executions)
+        return is_retired or (self._fleet.stopping and not executions)
 
     def _head_ended(self, runner: PooledRunner, head: Execution, code: int, now: float) -> None:
         """Decide about the call that was running when its runner ended."""

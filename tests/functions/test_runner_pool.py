@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
+import structlog.testing
 import trio
 from trio.testing import MockClock
 
@@ -693,6 +694,22 @@ async def test_a_lane_that_dies_while_everybody_is_busy_gets_a_new_runner(autoju
         (new,) = await bench.up(1)
         assert bench.lanes[-1] is not None
         assert bench.lanes[-1].handle is new
+
+
+async def test_a_lane_is_replaced_after_many_calls_and_what_it_ran_is_sent_back_without_a_warning(
+    autojump_clock: MockClock,
+) -> None:
+    with structlog.testing.capture_logs() as logged:
+        async with running(with_lane(runner_calls_max=1)) as bench:
+            lane, ordinary = await bench.up()
+            execution = Recorded(1)
+            bench.pool.lane_dispatch(execution)
+            await execution.answered.wait()
+            assert execution.returned
+            assert lane.was_killed
+            assert bench.lanes[-1] is not None
+            assert bench.lanes[-1].handle is ordinary
+        assert "runner ended" not in [entry["event"] for entry in logged]
 
 
 async def test_what_overruns_the_lane_is_sent_back_and_its_function_is_not_fast_any_more(
