@@ -22,6 +22,7 @@ from rtdb.application.completions import Completion
 from rtdb.clock import Clock
 from rtdb.config import Limits
 from rtdb.link import frames
+from rtdb.values.function_path import SYSTEM_PREFIX
 
 __all__ = ["FunctionLog", "LogPage"]
 
@@ -31,7 +32,6 @@ PATH_CHARACTERS_MAX: Final = 1024
 """Of a path, which may be whatever a client has asked for: of no function, or of an HTTP request."""
 TOLD_CHARACTERS_MAX: Final = 4096
 """Of one execution's lines, or of its error, in the server's own log."""
-SYSTEM_PREFIX: Final = "_system/"
 TOLD_WHILE_RUNNING: Final = frozenset({"action", "http"})
 """Kinds of functions whose lines are recorded as they come."""
 _CLIENTS: Final = frozenset({"SyncWorker", "HttpApi", "Tester"})

@@ -16,21 +16,17 @@ import msgspec
 
 from rtdb.errors import BadRequestError, ForbiddenError
 from rtdb.link.frames import RequestKind
+from rtdb.values.function_path import SYSTEM_PREFIX
 
 __all__ = [
     "ANONYMOUS",
     "READ_ONLY_OPERATIONS",
-    "SYSTEM_PREFIX",
     "Identity",
     "IdentityKind",
     "admin_identity",
     "impersonated_identity",
     "user_identity",
 ]
-
-SYSTEM_PREFIX: Final = "_system/"
-"""What paths of the server's own functions begin with."""
-
 
 READ_ONLY_OPERATIONS: Final = (
     "ViewEnvironmentVariables",
@@ -103,7 +99,12 @@ class Identity(msgspec.Struct, frozen=True):
         function is *found* is decided where functions are looked up.
         """
         if path.startswith(SYSTEM_PREFIX) and not self.is_admin:
-            raise ForbiddenError(f"Operation {kind} not permitted", code="SystemIdentityRequired")
+            # The second sentence begins as the official command line expects: it prints such a one and ends.
+            raise ForbiddenError(
+                f"Operation {kind} not permitted. You do not have permission to perform this operation: functions of "
+                "the server are for administrators. Is the admin key right?",
+                code="SystemIdentityRequired",
+            )
         if self.read_only and kind != "query":
             raise ForbiddenError(f"Operation {kind} not permitted", code="OperationNotPermitted")
 

@@ -33,7 +33,6 @@ from rtdb.functions.app_loader import App, AppLoadError, load_app
 from rtdb.functions.description import encode_description
 from rtdb.functions.executor import execute
 from rtdb.functions.services import Services
-from rtdb.functions.system import SYSTEM_PATH_PREFIX
 from rtdb.functions.system.deployments import deployment_document_id
 from rtdb.link import frames
 from rtdb.link.link import Message
@@ -42,6 +41,7 @@ from rtdb.storage.environment import Environment
 from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, INDEXES_TABLE, TABLES_TABLE
 from rtdb.transaction.overlay import Overlay
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
+from rtdb.values.function_path import SYSTEM_PREFIX
 
 __all__ = ["Runner", "open_runner"]
 
@@ -167,7 +167,7 @@ class Runner:
             elif self._lane.epoch:
                 snapshot = newest.with_overlay(self._lane.overlay)
             # A result at a position is that of the code of that position, before a switch as after it.
-            if snapshot.deployment != self._deployment and not call.path.startswith(SYSTEM_PATH_PREFIX):
+            if snapshot.deployment != self._deployment and not call.path.startswith(SYSTEM_PREFIX):
                 return frames.Stale(call=call.call)
             outcome = execute(
                 self._app,

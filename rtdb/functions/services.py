@@ -24,7 +24,7 @@ class Services:
         self.cursors = cursors
         self.variables = variables
         self.addresses = addresses
-        self.system_functions = system_functions(variables)
+        self.system_functions = system_functions(variables, cursors)
 
     @classmethod
     def of_runner(cls, start: RunnerStart, config: Config) -> Self:

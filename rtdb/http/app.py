@@ -47,6 +47,7 @@ from rtdb.http.log_routes import LogRoutes
 from rtdb.http.metrics import GatewayMetrics
 from rtdb.http.push_routes import PushRoutes
 from rtdb.http.receive_budget import ReceiveBudget
+from rtdb.http.refused_routes import RefusedRoutes
 from rtdb.http.request import HttpRequest, RequestBody, RequestHeaders, read_headers, send_response, send_stream
 from rtdb.http.scheduler_routes import SchedulerRoutes
 from rtdb.http.service_routes import Echo, ServiceRoutes
@@ -144,6 +145,7 @@ class HttpApplication:
         environment = EnvironmentRoutes(facade, credentials, config)
         logs = LogRoutes(facade, credentials)
         pushes = PushRoutes(facade, credentials, config)
+        refused = RefusedRoutes(credentials)
         scheduler = SchedulerRoutes(facade, credentials, config)
         services = ServiceRoutes(facade, credentials, config, metrics)
         open_routes = services.open_routes()
@@ -156,6 +158,7 @@ class HttpApplication:
             **files.routes(),
             **logs.routes(),
             **pushes.routes(),
+            **refused.routes(),
             **scheduler.routes(),
             **open_routes,
         }

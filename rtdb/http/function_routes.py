@@ -16,7 +16,7 @@ import msgspec
 import trio
 
 from rtdb.auth.credentials import Credentials
-from rtdb.auth.identity import SYSTEM_PREFIX, Identity
+from rtdb.auth.identity import Identity
 from rtdb.config import Config
 from rtdb.errors import BadRequestError, ForbiddenError, RtdbError
 from rtdb.http.error_response import HttpResponse, HttpStream, json_response, system_error_response
@@ -26,7 +26,7 @@ from rtdb.http.result_format import ResultFormat, choose_format
 from rtdb.link.frames import Answer, ExecutionError, RequestKind
 from rtdb.sync.failure_log import log_failure
 from rtdb.sync.messages import ProtocolError, decode_timestamp, encode_timestamp, function_error_text
-from rtdb.values.function_path import parse_function_path
+from rtdb.values.function_path import SYSTEM_PREFIX, parse_function_path
 
 __all__ = ["FunctionRoutes", "Route"]
 
@@ -203,6 +203,7 @@ class FunctionRoutes:
         return json_response(b'{"results":[' + b",".join(envelopes) + b"]}")
 
     async def function(self, request: HttpRequest) -> HttpResponse:
+        """Call a function of any kind for an administrator. Nothing is redacted: they may read the log as well."""
         identity = await self._identify(request)
         identity.require_admin()
         body = decode_body(_any_call_decoder, await read_body(request, self._body_bytes_max))
@@ -213,8 +214,8 @@ class FunctionRoutes:
             )
             request_id = request.request_id()
             answer = _refused(request_id, body.path, missing)
-            return json_response(self._envelope(request_id, body.path, answer, write))
-        return await self._run(request, "any", body.path, body.args, identity, write)
+            return json_response(self._envelope(request_id, body.path, answer, write, redact=False))
+        return await self._run(request, "any", body.path, body.args, identity, write, redact=False)
 
     async def run_by_path(self, request: HttpRequest, path: str) -> HttpResponse:
         """Answer ``/api/run/<path>``; ``path`` is what follows, still percent-encoded."""
@@ -238,13 +239,15 @@ class FunctionRoutes:
         args: msgspec.Raw,
         identity: Identity,
         write: ResultFormat,
+        *,
         at_ts: int | None = None,
+        redact: bool | None = None,
     ) -> HttpResponse:
         request_id = request.request_id()
         answer = await self._ask(request_id, kind, _canonical_path(path), args, identity, at_ts=at_ts)
         if answer.error is not None and answer.error.system:
             return system_error_response(answer.error)
-        return json_response(self._envelope(request_id, path, answer, write))
+        return json_response(self._envelope(request_id, path, answer, write, redact=redact))
 
     async def _ask(
         self,
@@ -274,16 +277,18 @@ class FunctionRoutes:
             at_ts=at_ts,
         )
 
-    def _envelope(self, request_id: str, path: str, answer: Answer, write: ResultFormat) -> bytes:
+    def _envelope(
+        self, request_id: str, path: str, answer: Answer, write: ResultFormat, *, redact: bool | None = None
+    ) -> bytes:
+        redact = self._redact if redact is None else redact
         error = answer.error
         log_lines = b""
-        if answer.log_lines and not self._redact:
+        if answer.log_lines and not redact:
             log_lines = b',"logLines":' + _encode_json(answer.log_lines)
         if error is None:
             assert answer.result is not None, "an answer holds a result or an error"
             return b'{"status":"success","value":' + write(answer.result) + log_lines + b"}"
         # Only administrators call the server's own functions, whose errors tell them what to do.
-        redact = self._redact and not path.startswith(SYSTEM_PREFIX)
-        text = function_error_text(request_id, error, redact=redact)
+        text = function_error_text(request_id, error, redact=redact and not path.startswith(SYSTEM_PREFIX))
         data = b"" if error.data is None else b',"errorData":' + write(error.data)
         return b'{"status":"error","errorMessage":' + _encode_json(text) + data + log_lines + b"}"

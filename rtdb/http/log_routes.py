@@ -13,7 +13,8 @@ from functools import partial
 from urllib.parse import parse_qs
 
 from rtdb.auth.credentials import Credentials
-from rtdb.errors import BadRequestError
+from rtdb.auth.identity import Identity
+from rtdb.errors import BadRequestError, ForbiddenError, UnauthenticatedError
 from rtdb.http.error_response import HttpResponse, empty_response, json_response
 from rtdb.http.facade import Facade
 from rtdb.http.function_routes import Route
@@ -60,13 +61,20 @@ class LogRoutes:
         return await self._page(request, _Parameters(request.query_string), LogFormat(structured=False, progress=False))
 
     async def _page(self, request: HttpRequest, parameters: _Parameters, wanted: LogFormat) -> HttpResponse:
-        identity = await self._credentials.identify(request.headers.authorization, request.query_string)
+        identity = await self._identify(request)
         identity.require_operation(operation="ViewLogs")
         poll = partial(self._facade.function_log, parameters.cursor(), parameters.count("newest"))
         page = await while_connected(request, poll)
         if page is None:
             return empty_response(408)  # to nobody
         return json_response(encode_page(page, wanted))
+
+    async def _identify(self, request: HttpRequest) -> Identity:
+        try:
+            return await self._credentials.identify(request.headers.authorization, request.query_string)
+        except UnauthenticatedError as error:
+            # The official command line asks again for ever, and says nothing, unless it is refused with this status.
+            raise ForbiddenError(error.message, code="BadDeployKey") from error
 
 
 class _Parameters:

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from rtdb.auth.credentials import Credentials
 from rtdb.auth.identity import READ_ONLY_OPERATIONS
 from rtdb.config import Config
+from rtdb.errors import ContentTooLargeError
 from rtdb.http.error_response import HttpResponse, json_response, text_response
 from rtdb.http.facade import Facade
 from rtdb.http.function_routes import Route
@@ -56,6 +57,7 @@ class ServiceRoutes:
             ("GET", "/readyz"): self.ready,
             ("GET", "/api/check_admin_key"): self.check_admin_key,
             ("GET", "/api/v1/get_canonical_urls"): self.canonical_urls,
+            ("GET", "/api/v1/deployment_info"): self.deployment_info,
         }
 
     async def running(self, _request: HttpRequest) -> HttpResponse:
@@ -92,6 +94,11 @@ class ServiceRoutes:
         }
         return json_response(msgspec.json.encode(answer))
 
+    async def deployment_info(self, request: HttpRequest) -> HttpResponse:
+        identity = await self._credentials.identify(request.headers.authorization, request.query_string)
+        identity.require_admin()
+        return json_response(b'{"kind":"selfHosted"}')
+
     async def canonical_urls(self, request: HttpRequest) -> HttpResponse:
         identity = await self._credentials.identify(request.headers.authorization, request.query_string)
         identity.require_admin()
@@ -113,7 +120,7 @@ def _origin(request: HttpRequest) -> str:
 class Echo:
     """Answers with the request's body, which passes through and is never held: an ASGI application.
 
-    The declared limit (http-api §6) is checked by what the client announces.
+    More than the limit (http-api §6) is refused if the client announces it, and cut off if it does not.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,8 +135,12 @@ class Echo:
             }
         )
         more = not too_large
+        echoed = 0
         while more:
             message = await receive()
+            echoed += len(message.get("body", b""))
+            if echoed > ECHO_BYTES_MAX:
+                raise ContentTooLargeError(f"An echo has at most {ECHO_BYTES_MAX} bytes")
             more = message.get("more_body", False)
             await send({"type": "http.response.body", "body": message.get("body", b""), "more_body": more})
         if too_large:

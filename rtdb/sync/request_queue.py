@@ -33,6 +33,7 @@ from rtdb.sync.messages import (
     function_error_text,
     request_identifier,
 )
+from rtdb.values.function_path import SYSTEM_PREFIX
 
 __all__ = ["RequestQueue"]
 
@@ -151,7 +152,8 @@ class RequestQueue:
             assert answer.result is not None, "an answer has a result or an error"
             result = Raw(answer.result)
         else:
-            text = function_error_text(run.request_id, error, redact=self._redact)
+            redact = self._redact and not run.path.startswith(SYSTEM_PREFIX)  # as in watch_table.py
+            text = function_error_text(run.request_id, error, redact=redact)
             result = Raw(msgspec.json.encode(text))
             if error.data is not None:
                 error_data = Raw(error.data)

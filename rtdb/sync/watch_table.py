@@ -42,6 +42,7 @@ from rtdb.sync.commands import Command
 from rtdb.sync.content import Content, error_content, value_content
 from rtdb.sync.failure_log import log_failure
 from rtdb.sync.transition import SharedTransitions
+from rtdb.values.function_path import SYSTEM_PREFIX
 
 __all__ = ["Query", "Subscriber", "Version", "WatchTable", "Watched", "greatest_common_timestamp"]
 
@@ -155,7 +156,8 @@ class WatchTable:
         watched = Watched(0, query)
         request = self._random.bytes(8).hex()
         log_failure(request, query.path, error)
-        watched.latest = Version(0, 0, error_content(error, [], None, request=request, redact=self.redact))
+        redact = self._redacts(query)
+        watched.latest = Version(0, 0, error_content(error, [], None, request=request, redact=redact))
         return watched
 
     def wait_for_timestamp(self, timestamp: int, subscriber: Subscriber) -> None:
@@ -207,7 +209,7 @@ class WatchTable:
     def _add_version(self, watched: Watched, result: WatchResult) -> None:
         self.current_ts = max(self.current_ts, result.ts)
         if not result.unchanged or watched.received is None:
-            watched.received = self._content(result)
+            watched.received = self._content(watched.query, result)
         previous = watched.latest
         if previous is not None and result.ts <= previous.ts:
             # Not newer than what is known: of the same position, so only what is known of its end may be.
@@ -235,12 +237,17 @@ class WatchTable:
                 if watched.older:
                     watched.older = [version for version in watched.older if any(version.covers(kept) for kept in keep)]
 
-    def _content(self, result: WatchResult) -> Content:
+    def _content(self, query: Query, result: WatchResult) -> Content:
         lines = [] if self.redact else result.log_lines
         if result.error is not None:
-            return error_content(result.error, lines, result.journal, request=result.request, redact=self.redact)
+            redact = self._redacts(query)
+            return error_content(result.error, lines, result.journal, request=result.request, redact=redact)
         assert result.result is not None, "a result is a value or an error"
         return value_content(result.result, lines, result.journal)
+
+    def _redacts(self, query: Query) -> bool:
+        # Only administrators call the server's own functions, whose errors tell them what to do.
+        return self.redact and not query.path.startswith(SYSTEM_PREFIX)
 
 
 def greatest_common_timestamp(queries: Collection[Watched], floor: int, current_ts: int) -> int | None:

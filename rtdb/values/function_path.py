@@ -16,7 +16,10 @@ import msgspec
 
 from rtdb.errors import BadRequestError
 
-__all__ = ["FunctionPath", "check_identifier", "parse_function_path"]
+__all__ = ["SYSTEM_PREFIX", "FunctionPath", "check_identifier", "parse_function_path"]
+
+SYSTEM_PREFIX: Final = "_system/"
+"""What the paths of the server's own functions begin with; an app has none there."""
 
 IDENTIFIER_MAX: Final = 64
 DEFAULT_EXPORT: Final = "default"

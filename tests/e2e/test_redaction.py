@@ -25,7 +25,7 @@ def redacting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProces
         yield server
 
 
-@pytest.mark.parametrize("path", ["trouble:raises", "no:such_function", "_system/deployments:current"])
+@pytest.mark.parametrize("path", ["trouble:raises", "no:such_function"])
 def test_why_a_query_failed_is_not_told(redacting: ServerProcess, start_client: StartClient, path: str) -> None:
     with pytest.raises(CallFailed) as caught:
         start_client(redacting).query(path)
@@ -58,6 +58,21 @@ def test_http_tells_no_more(redacting: ServerProcess) -> None:
     assert refused.json()["message"] == "No auth provider found matching the given token"
     by_admin = ask("trouble:raises", Authorization=f"Convex {redacting.admin_key}").json()
     assert REDACTED.fullmatch(by_admin["errorMessage"])
+
+
+def test_administrators_are_told_on_the_ways_that_only_they_have(
+    redacting: ServerProcess, start_client: StartClient
+) -> None:
+    headers = {"Authorization": f"Convex {redacting.admin_key}"}
+    body = {"path": "trouble:raises", "args": {}}
+    told = httpx.post(f"{redacting.url}/api/function", json=body, headers=headers).json()
+    assert "Uncaught " in told["errorMessage"]
+    assert "(trouble.py:" in told["errorMessage"]
+    assert httpx.post(f"{redacting.url}/api/function", json=body).status_code == 403
+    with pytest.raises(CallFailed) as refused:
+        start_client(redacting).query("_system/deployments:current")
+    assert "Operation query not permitted" in refused.value.message
+    assert "administrators" in refused.value.message
 
 
 def test_the_log_says_what_stands_behind_each_request_id(redacting: ServerProcess, start_client: StartClient) -> None:

@@ -232,6 +232,14 @@ async def test_only_administrators_read_it() -> None:
         assert response.json() == {"entries": [], "newCursor": 1_700_000_000_500.001}
 
 
+async def test_a_wrong_key_is_refused_in_the_way_that_ends_a_reader_who_asks_again() -> None:
+    async with open_log() as (hub, client):
+        response = await client.get(PATH, headers={"Authorization": "Convex happy-animal-1|00"})
+        assert (response.status_code, response.json()["code"]) == (403, "BadDeployKey")
+        assert response.json()["message"] == "The provided admin key was invalid for this instance"
+        assert hub.polls == []
+
+
 async def test_a_reader_who_goes_away_is_told_to_the_hub() -> None:
     async with open_api() as (hub, client):
         client.headers["Authorization"] = f"Convex {hub.admin_key}"

@@ -5,9 +5,10 @@ functions of one noun and its table ``FUNCTIONS`` of them, or a function that re
 all of them together.
 
 Contents: ``definition`` (what a system function is, and how it reads its arguments), ``cron_jobs`` (what
-administrators see of them), ``deployments`` (the steps of a deploy that touch data), ``environment_variables`` (what
-administrators see and change of them), ``files`` (what the server does to the documents of files), ``scheduler`` (what
-becomes of scheduled functions and cron jobs), ``tables`` (their numbers).
+administrators see of them), ``deployments`` (the steps of a deploy that touch data), ``documents`` (as administrators
+look at them), ``environment_variables`` (what administrators see and change of them), ``files`` (what the server does
+to the documents of files), ``modules`` (which functions there are), ``scheduler`` (what becomes of scheduled functions
+and cron jobs), ``tables`` (their names, numbers and sizes).
 """
 
 from __future__ import annotations
@@ -15,21 +16,36 @@ from __future__ import annotations
 from typing import Final
 
 from rtdb.functions.environment_variables import EnvironmentVariables
-from rtdb.functions.system import cron_jobs, deployments, environment_variables, files, scheduler, tables
-from rtdb.functions.system.definition import SYSTEM_PATH_PREFIX, SystemFunction
+from rtdb.functions.system import (
+    cron_jobs,
+    deployments,
+    documents,
+    environment_variables,
+    files,
+    modules,
+    scheduler,
+    tables,
+)
+from rtdb.functions.system.definition import SystemFunction
+from rtdb.transaction.cursor import CursorCodec
 
-__all__ = ["SYSTEM_PATH_PREFIX", "SystemFunction", "system_functions"]
+__all__ = ["SystemFunction", "system_functions"]
 
 _EVERYWHERE: Final[dict[str, SystemFunction]] = {
     **cron_jobs.FUNCTIONS,
     **deployments.FUNCTIONS,
     **files.FUNCTIONS,
+    **modules.FUNCTIONS,
     **scheduler.FUNCTIONS,
     **tables.FUNCTIONS,
 }
 """Those that are the same on every server, by path."""
 
 
-def system_functions(variables: EnvironmentVariables) -> dict[str, SystemFunction]:
-    """Return those of the server with these environment variables, by path."""
-    return {**_EVERYWHERE, **environment_variables.functions(variables)}
+def system_functions(variables: EnvironmentVariables, cursors: CursorCodec) -> dict[str, SystemFunction]:
+    """Return those of the server with these environment variables and cursors, by path."""
+    return {
+        **_EVERYWHERE,
+        **environment_variables.functions(variables),
+        **documents.functions(cursors, variables.limits),
+    }

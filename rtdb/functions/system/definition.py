@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -11,10 +11,7 @@ from rtdb.errors import DeveloperError
 from rtdb.link.frames import FunctionKind
 from rtdb.transaction.transaction import Transaction
 
-__all__ = ["SYSTEM_PATH_PREFIX", "Arguments", "SystemFunction", "convert_arguments"]
-
-SYSTEM_PATH_PREFIX: Final = "_system/"
-"""What the paths of all system functions begin with; an app has none there."""
+__all__ = ["Arguments", "SystemFunction", "convert_arguments"]
 
 Arguments = dict[str, Any]
 Asked = TypeVar("Asked")

@@ -5,7 +5,7 @@
 ``_system/environment_variables:values``            all that were set, as action runners ask for them
 ``_system/cli/queryEnvironmentVariables``           all that were set, by name; its ``get`` is one, a built-in one too
 ``_system/frontend/listEnvironmentVariables``       all that were set
-``_system/cli/convexUrl:cloudUrl``                  the public address of this server
+``_system/cli/convexUrl:cloudUrl``, ``:siteUrl``    the public addresses of this server and of its HTTP actions
 ==================================================  ====================================================================
 
 Those under ``cli`` and ``frontend`` have the names that the official command line and dashboard call.
@@ -20,7 +20,7 @@ import msgspec
 
 from rtdb.errors import DeveloperError
 from rtdb.functions.action_variables import VALUES_PATH
-from rtdb.functions.environment_context import CLOUD_URL, check_variable_name
+from rtdb.functions.environment_context import CLOUD_URL, SITE_URL, check_variable_name
 from rtdb.functions.environment_variables import EnvironmentVariables
 from rtdb.functions.system.definition import Arguments, SystemFunction, convert_arguments
 from rtdb.transaction.transaction import Transaction
@@ -54,7 +54,8 @@ def functions(variables: EnvironmentVariables) -> dict[str, SystemFunction]:
         "_system/cli/queryEnvironmentVariables:default": list_all,
         "_system/cli/queryEnvironmentVariables:get": SystemFunction("query", partial(_get, variables)),
         "_system/frontend/listEnvironmentVariables:default": list_all,
-        "_system/cli/convexUrl:cloudUrl": SystemFunction("query", partial(_cloud_url, variables)),
+        "_system/cli/convexUrl:cloudUrl": SystemFunction("query", partial(_built_in, variables, CLOUD_URL)),
+        "_system/cli/convexUrl:siteUrl": SystemFunction("query", partial(_built_in, variables, SITE_URL)),
     }
 
 
@@ -91,8 +92,8 @@ def _get(variables: EnvironmentVariables, transaction: Transaction, arguments: A
     return None if value is None else {"name": name, "value": value}
 
 
-def _cloud_url(variables: EnvironmentVariables, transaction: Transaction, arguments: Arguments) -> Any:
-    return variables.built_in[CLOUD_URL]
+def _built_in(variables: EnvironmentVariables, name: str, transaction: Transaction, arguments: Arguments) -> Any:
+    return variables.built_in[name]
 
 
 def _update(variables: EnvironmentVariables, transaction: Transaction, arguments: Arguments) -> Any:

@@ -7,9 +7,9 @@ import msgspec
 from rtdb.functions import runner
 from rtdb.functions.runner import Runner
 from rtdb.functions.runner_process import main
-from rtdb.functions.system import SYSTEM_PATH_PREFIX
 from rtdb.link.frames import Call, Outcome, Stale
 from rtdb.storage.meta import read_position
+from rtdb.values.function_path import SYSTEM_PREFIX
 
 EVERY = 3
 BLOCKS = 3
@@ -20,7 +20,7 @@ class StaleRunner(Runner):
 
     def _execute(self, call: Call) -> Outcome | Stale:
         self.executed += 1
-        if self.executed % EVERY or call.at is not None or self._lane.epoch or call.path.startswith(SYSTEM_PATH_PREFIX):
+        if self.executed % EVERY or call.at is not None or self._lane.epoch or call.path.startswith(SYSTEM_PREFIX):
             return super()._execute(call)
         with self._environment.read() as txn:
             newest = read_position(txn)
