@@ -19,6 +19,7 @@ from rtdb.functions.query_builder import Operator, Order
 from rtdb.transaction.cursor import CursorCodec, Position, Purpose
 from rtdb.transaction.pagination import PageSize, query_fingerprint
 from rtdb.transaction.transaction import Transaction
+from rtdb.values.json_codec import decode_document
 
 __all__ = ["Pages"]
 
@@ -48,7 +49,22 @@ class Pages:
         *,
         system: bool,
     ) -> dict[str, Any]:
-        """Read the page that ``options`` ask for (data-model §5.6)."""
+        """Read the page that ``options`` ask for, as ``paginate`` returns it to an app in Python."""
+        page, described = self.read(table, index, expressions, order, operators, options, system=system)
+        return {"page": [decode_document(document) for document in page], **described}
+
+    def read(
+        self,
+        table: str,
+        index: str | None,
+        expressions: list[RangeExpression],
+        order: Order,
+        operators: list[Operator],
+        options: dict[str, Any],
+        *,
+        system: bool,
+    ) -> tuple[list[bytes], dict[str, Any]]:
+        """Read the page that ``options`` ask for (data-model §5.6): the JSON of its documents, and the rest of it."""
         size = self._size(options)
         start = self._parse("cursor", options.get("cursor"))
         end = self._parse("cursor", options.get("endCursor"))
@@ -68,8 +84,7 @@ class Pages:
                 code="MultiplePaginatedDatabaseQueries",
             )
         self.journal = self._cursors.seal("journal", fingerprint, page.end)
-        return {
-            "page": page.documents,
+        return page.documents, {
             "isDone": page.end.after is None,
             "continueCursor": self._cursors.seal("cursor", fingerprint, page.end),
             "splitCursor": None if page.split is None else self._cursors.seal("cursor", fingerprint, page.split),

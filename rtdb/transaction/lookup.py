@@ -75,15 +75,16 @@ class Lookup:
     def document(self, id: str, table: str | None, verb: Verb, *, system: bool = False) -> Located:
         """Return where an id points to. ``table`` makes an id of another table an error."""
         self._workspace.require_open()
+        method = f"system.{verb}" if system else verb
         if not isinstance(id, str):
             raise DeveloperError(
-                f"Invalid argument `id` for `db.{verb}`, expected string but got '{type(id).__name__}': {id!r}",
+                f"Invalid argument `id` for `db.{method}`, expected string but got '{type(id).__name__}': {id!r}",
                 code="InvalidArgument",
             )
         try:
             number, internal = decode_id(id)
         except DeveloperError as error:
-            raise invalid_argument("id", verb, error.message) from error
+            raise invalid_argument("id", method, error.message) from error
         definition = self._workspace.find_table_by_number(number)
         if definition is None:
             return Located(number, internal, None)
@@ -97,7 +98,9 @@ class Lookup:
         if system and definition.name not in VISIBLE_SYSTEM_TABLES:
             return Located(number, internal, None)
         if table is not None and definition.name != table:
-            raise invalid_argument("id", verb, f'expected to be an Id<"{table}">, got Id<"{definition.name}"> instead.')
+            raise invalid_argument(
+                "id", method, f'expected to be an Id<"{table}">, got Id<"{definition.name}"> instead.'
+            )
         return Located(number, internal, definition)
 
     def next_table_number(self, name: str) -> int:
@@ -113,5 +116,5 @@ class Lookup:
         return number
 
 
-def invalid_argument(argument: str, verb: str, cause: str) -> DeveloperError:
-    return DeveloperError(f"Invalid argument `{argument}` for `db.{verb}`: {cause}", code="InvalidArgument")
+def invalid_argument(argument: str, method: str, cause: str) -> DeveloperError:
+    return DeveloperError(f"Invalid argument `{argument}` for `db.{method}`: {cause}", code="InvalidArgument")

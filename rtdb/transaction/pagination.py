@@ -28,7 +28,7 @@ from blake3 import blake3
 from rtdb.config import Limits
 from rtdb.errors import LimitError
 from rtdb.transaction.cursor import Position
-from rtdb.transaction.query import Document, Operator, ScanStopped, Stage, run_stages
+from rtdb.transaction.query import Operator, ScanStopped, Stage, limits_of, run_stages_encoded
 from rtdb.transaction.read_set import ScanRead
 from rtdb.transaction.snapshot import ScanRow
 from rtdb.values.ordering import encode_key, prefix_stop
@@ -49,9 +49,10 @@ class PageSize(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """What was read: ``end`` is where the next page begins, ``split`` a position in the middle of a large page."""
+    """What was read: the documents' canonical JSON, where the next page begins, and for a large page a position in the
+    middle of it."""
 
-    documents: list[Document]
+    documents: list[bytes]
     end: Position
     split: Position | None
     status: PageStatus | None
@@ -109,10 +110,10 @@ def read_page(
             if full and read.has_rest:
                 raise ScanStopped
 
-    documents: list[Document] = []
+    documents: list[bytes] = []
     stopped = False
     try:
-        for document in run_stages(bounded(), read, stages, count):
+        for document in run_stages_encoded(bounded(), read, stages, limits_of(stages), count):
             documents.append(document)
             if len(documents) == size.rows:
                 break

@@ -20,7 +20,17 @@ from rtdb.transaction.read_set import ScanRead
 from rtdb.transaction.snapshot import ScanRow
 from rtdb.values.json_codec import decode_document
 
-__all__ = ["Document", "Operator", "PreparedQuery", "ScanStopped", "Stage", "compile_operators", "run_stages"]
+__all__ = [
+    "Document",
+    "Operator",
+    "PreparedQuery",
+    "ScanStopped",
+    "Stage",
+    "compile_operators",
+    "limits_of",
+    "run_stages",
+    "run_stages_encoded",
+]
 
 Document = dict[str, Any]
 Operator = tuple[Literal["filter"], dict[str, Any]] | tuple[Literal["limit"], int]
@@ -48,6 +58,11 @@ def compile_operators(operators: Iterable[Operator]) -> list[Stage]:
     return [operand if isinstance(operand, int) else compile_filter(operand) for _, operand in operators]
 
 
+def limits_of(stages: list[Stage]) -> list[int]:
+    """Return how many rows may still pass each stage: -1 for a filter, which lets any number pass."""
+    return [stage if type(stage) is int else -1 for stage in stages]
+
+
 def run_stages(
     rows: Iterator[ScanRow], read: ScanRead, stages: list[Stage], count_row: Callable[[int], None]
 ) -> Iterator[Document]:
@@ -55,15 +70,41 @@ def run_stages(
 
     Stops without asking for another row as soon as a limit is used up: whether one follows was then not read.
     """
-    remaining = [stage if type(stage) is int else -1 for stage in stages]
+    return _run_stages(rows, read, stages, limits_of(stages), count_row, encoded=False)
+
+
+def run_stages_encoded(
+    rows: Iterator[ScanRow],
+    read: ScanRead,
+    stages: list[Stage],
+    remaining: list[int],
+    count_row: Callable[[int], None],
+) -> Iterator[bytes]:
+    """Like :func:`run_stages`, but yield the bytes of the documents, which are decoded only for filters.
+
+    ``remaining`` are the :func:`limits_of` the stages, or what an earlier run has left of them; they are counted down.
+    """
+    return _run_stages(rows, read, stages, remaining, count_row, encoded=True)
+
+
+def _run_stages(
+    rows: Iterator[ScanRow],
+    read: ScanRead,
+    stages: list[Stage],
+    remaining: list[int],
+    count_row: Callable[[int], None],
+    *,
+    encoded: bool,
+) -> Iterator[Any]:
     if 0 in remaining:
         return
+    needs_document = not encoded or -1 in remaining
     try:
         for row in rows:
             read.last_key = row.key
             data = row.document.data
             count_row(len(data))
-            document = decode_document(data)
+            document = decode_document(data) if needs_document else {}
             finished = False
             for position, stage in enumerate(stages):
                 if type(stage) is int:
@@ -72,7 +113,7 @@ def run_stages(
                 elif not stage(document):  # type: ignore[operator]  # what is no limit is a filter
                     break
             else:
-                yield document
+                yield data if encoded else document
             if finished:
                 return
     except (DeveloperError, ScanStopped, RecursionError, MemoryError):

@@ -224,8 +224,13 @@ class Snapshot:
                 yield document
 
     def count(self, table: int) -> int:
-        """Return how many documents a table has, overlays left out."""
-        return read_count(self._txn, table)
+        """Return how many documents a table has."""
+        counted = read_count(self._txn, table)
+        prefix = table_prefix(table)
+        for internal in {internal for overlay in self._overlays for internal in overlay.layer(table).documents}:
+            was = self._get(prefix + internal, None, self._documents) is not None
+            counted += (self.get(table, internal) is not None) - was
+        return counted
 
     def backfilled_share(self, index: IndexDefinition) -> float:
         """Return how much of an index is built, from 0 to 1."""

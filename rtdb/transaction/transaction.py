@@ -42,6 +42,7 @@ from rtdb.transaction.lookup import Lookup, Verb, invalid_argument
 from rtdb.transaction.near_limit import is_near, near_limit
 from rtdb.transaction.pagination import Page, PageSize, read_page, restrict
 from rtdb.transaction.query import Operator, PreparedQuery, compile_operators, run_stages
+from rtdb.transaction.query_stream import QueryStream
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.system_fields import check_no_system_fields, check_system_field
 from rtdb.transaction.usage import Usage
@@ -103,6 +104,13 @@ class Transaction:
     def usage(self) -> DatabaseUsage:
         """Return how many documents and bytes have been read and written so far."""
         return self._usage.total()
+
+    def metrics(self) -> dict[str, tuple[int, int]]:
+        """Return what has been used, and of how much, by the names of limits."""
+        return {
+            **self._usage.metrics(),
+            "read_ranges_max": (len(self.reads()), self._workspace.read_ranges_max),
+        }
 
     def near_limits(self) -> list[str]:
         """Return a sentence for everything that came near a limit."""
@@ -178,11 +186,13 @@ class Transaction:
 
         ``system`` is the reader for the system tables that apps may see, and for no other table.
         """
-        number, internal, definition = self._lookup.document(id, table, "get", system=system)
-        if definition is None:
-            return None
-        data = self._read(number, internal)
+        data = self.get_encoded(id, table, system=system)
         return None if data is None else decode_document(data)
+
+    def get_encoded(self, id: str, table: str | None = None, *, system: bool = False) -> bytes | None:
+        """Return what :meth:`get` does as canonical JSON."""
+        number, internal, definition = self._lookup.document(id, table, "get", system=system)
+        return None if definition is None else self._read(number, internal)
 
     def insert(self, table: str, value: Document) -> str:
         """Store a new document, creating its table if there is none, and return its id."""
@@ -206,8 +216,11 @@ class Transaction:
         self._workspace.insert(number, internal, data)
         return id
 
-    def patch(self, id: str, value: Document, table: str | None = None) -> None:
-        """Set top-level fields of a document; UNDEFINED removes one. Writes nothing when nothing changes."""
+    def patch(self, id: str, value: Document, table: str | None = None) -> bytes:
+        """Set top-level fields of a document; UNDEFINED removes one. Writes nothing when nothing changes.
+
+        Returns the canonical JSON of what it is now.
+        """
         number, internal, definition, data = self._read_for_write(id, table, "patch", "Update")
         if not isinstance(value, dict):
             raise invalid_argument("value", "patch", "Value must be an Object")
@@ -219,10 +232,13 @@ class Transaction:
                 document.pop(name, None)
             else:
                 document[name] = field
-        self._update(number, internal, definition.name, document, data)
+        return self._update(number, internal, definition.name, document, data)
 
-    def replace(self, id: str, value: Document, table: str | None = None) -> None:
-        """Set all fields of a document but the system's. Writes nothing when nothing changes."""
+    def replace(self, id: str, value: Document, table: str | None = None) -> bytes:
+        """Set all fields of a document but the system's. Writes nothing when nothing changes.
+
+        Returns the canonical JSON of what it is now.
+        """
         number, internal, definition, data = self._read_for_write(id, table, "replace", "Replace")
         if not isinstance(value, dict):
             raise invalid_argument("value", "replace", "Value must be an Object")
@@ -235,13 +251,14 @@ class Transaction:
                 check_system_field(name, field, document)
             else:
                 document[name] = field
-        self._update(number, internal, definition.name, document, data)
+        return self._update(number, internal, definition.name, document, data)
 
-    def delete(self, id: str, table: str | None = None) -> None:
-        """Remove a document."""
-        number, internal, _, _ = self._read_for_write(id, table, "delete", "Delete")
+    def delete(self, id: str, table: str | None = None) -> bytes:
+        """Remove a document. Returns the canonical JSON of what it was."""
+        number, internal, _, data = self._read_for_write(id, table, "delete", "Delete")
         self._usage.count_write(0)
         self._workspace.update(number, internal, None)
+        return data
 
     def normalize_id(self, table: str, text: str, *, system: bool = False) -> str | None:
         """Return ``text`` if it is an id of this table, else None. Whether the document exists is not looked at."""
@@ -273,6 +290,13 @@ class Transaction:
         rows, read = self._workspace.scan(query.definition, query.start, query.stop, descending=query.descending)
         return run_stages(rows, read, query.stages, self._usage.count_read)
 
+    def open_query(self, query: PreparedQuery) -> QueryStream:
+        """Begin to read a query for somebody who is given many rows at once, and says later which of them he wanted."""
+        if query.definition is None:
+            return QueryStream(query, self._workspace.rows, None, self._usage)
+        read = self._workspace.open_read(query.definition, query.start, query.stop, descending=query.descending)
+        return QueryStream(query, self._workspace.rows, read, self._usage)
+
     def prepare_query(
         self,
         table: str,
@@ -298,6 +322,11 @@ class Transaction:
         found = self._lookup.index(table, definition, index)
         start, stop = bounds_from_expressions(found, [RangeExpression(*parts) for parts in expressions], table)
         return PreparedQuery(found, start, stop, descending, stages)
+
+    def count_documents(self, table: str) -> int:
+        """Return how many documents a table has. Every document of it is taken for read; none is counted as read."""
+        definition = self._lookup.visible_table(table, "query", system=table.startswith("_"))
+        return 0 if definition is None else self._workspace.count(definition)
 
     def read_page(self, query: PreparedQuery, *, start: Position | None, end: Position | None, size: PageSize) -> Page:
         """Read a page: from ``start`` (None: the beginning) to ``end``, or as far as ``size`` reaches."""
@@ -506,11 +535,11 @@ class Transaction:
             )
         return data
 
-    def _update(self, number: int, internal: bytes, table: str, document: Document, before: bytes) -> None:
+    def _update(self, number: int, internal: bytes, table: str, document: Document, before: bytes) -> bytes:
         data = self._check_write(table, document, before)
-        if data == before:
-            return
-        self._workspace.update(number, internal, data)
+        if data != before:
+            self._workspace.update(number, internal, data)
+        return data
 
     def _create_table(self, name: str, number: int) -> None:
         self.put_system(TABLES_TABLE, table_document_id(name), {"name": name, "number": float(number)})

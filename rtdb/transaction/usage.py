@@ -46,7 +46,11 @@ class Usage:
 
     def count_read(self, data_bytes: int) -> None:
         """Count one document read. Raises :class:`LimitError`."""
-        self._documents_read += 1
+        self.count_reads(1, data_bytes)
+
+    def count_reads(self, documents: int, data_bytes: int) -> None:
+        """Count documents read, of so many bytes together. Raises :class:`LimitError`."""
+        self._documents_read += documents
         self._bytes_read += data_bytes
         limits = self._limits
         if self._documents_read > limits.documents_read_max:
@@ -61,22 +65,35 @@ class Usage:
                 code="TooManyBytesRead",
             )
 
+    def may_read(self, documents: int, data_bytes: int) -> bool:
+        """Whether so much more can be read."""
+        limits = self._limits
+        return (
+            self._documents_read + documents <= limits.documents_read_max
+            and self._bytes_read + data_bytes <= limits.bytes_read_max
+        )
+
     def restrict(self, allowance: Mapping[str, int]) -> Limits:
         """Allow only so much more, by the names of limits, and never more than before; return the limits until now."""
         limits = self._limits
-        used = {
-            "documents_read_max": self._documents_read,
-            "bytes_read_max": self._bytes_read,
-            "documents_written_max": self._documents_written,
-            "bytes_written_max": self._bytes_written,
-            "functions_scheduled_max": self._functions_scheduled,
-            "scheduled_arguments_bytes_max": self._bytes_scheduled,
-        }
+        metrics = self.metrics()
         ceilings = {
-            name: min(getattr(limits, name), used[name] + more) for name, more in allowance.items() if name in used
+            name: min(metrics[name][1], metrics[name][0] + more) for name, more in allowance.items() if name in metrics
         }
         self._limits = msgspec.structs.replace(limits, **ceilings)
         return limits
+
+    def metrics(self) -> dict[str, tuple[int, int]]:
+        """Return what has been used, and of how much, by the names of limits."""
+        limits = self._limits
+        return {
+            "documents_read_max": (self._documents_read, limits.documents_read_max),
+            "bytes_read_max": (self._bytes_read, limits.bytes_read_max),
+            "documents_written_max": (self._documents_written, limits.documents_written_max),
+            "bytes_written_max": (self._bytes_written, limits.bytes_written_max),
+            "functions_scheduled_max": (self._functions_scheduled, limits.functions_scheduled_max),
+            "scheduled_arguments_bytes_max": (self._bytes_scheduled, limits.scheduled_arguments_bytes_max),
+        }
 
     def lift(self, limits: Limits) -> None:
         """Go back to the limits that :meth:`restrict` returned."""

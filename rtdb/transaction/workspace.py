@@ -132,10 +132,25 @@ class Workspace:
         self, definition: IndexDefinition, start: bytes, stop: bytes, *, descending: bool
     ) -> tuple[Iterator[ScanRow], ScanRead]:
         """Begin a scan: its rows, and its entry in the read set."""
+        read = self.open_read(definition, start, stop, descending=descending)
+        return self.rows(definition, start, stop, descending), read
+
+    def open_read(self, definition: IndexDefinition, start: bytes, stop: bytes, *, descending: bool) -> ScanRead:
+        """Begin an entry in the read set for a scan whose rows are got by :meth:`rows`."""
+        return self._reads.open_scan(definition.number, start, stop, descending=descending)
+
+    def rows(self, definition: IndexDefinition, start: bytes, stop: bytes, descending: bool) -> Iterator[ScanRow]:
+        """Return the rows of a scan, of which nothing is recorded here."""
         if self._writable and self._overlay is None:
             self._make_overlay()
-        read = self._reads.open_scan(definition.number, start, stop, descending=descending)
-        return self._view.scan(definition, start, stop, descending), read
+        return self._view.scan(definition, start, stop, descending)
+
+    def count(self, table: TableDefinition) -> int:
+        """Return how many documents a table has, own writes included."""
+        self.depend_on_table(table)
+        if self._writable and self._overlay is None:
+            self._make_overlay()
+        return self._view.count(table.number)
 
     def depend_on_table(self, table: TableDefinition) -> None:
         """Take every document of a table, and that there is no other, for read."""
