@@ -1,4 +1,5 @@
-"""Importing an app: a directory of Python modules becomes an :class:`App`.
+"""Loading an app: a directory of modules becomes an :class:`App`. This is how those in Python are imported; those in
+TypeScript are loaded by :mod:`rtdb.functions.typescript`.
 
 The directory is imported as a package of its own under a private name, so that ``sys.path`` is untouched, an
 ``http.py`` of the app is not mistaken for the standard library's, modules reach each other relatively (``from .users
@@ -21,26 +22,22 @@ from __future__ import annotations
 import importlib
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import msgspec
-
 from rtdb.config import Limits
-from rtdb.errors import BadRequestError, DeveloperError, RtdbError, ValidationError
+from rtdb.errors import BadRequestError, RtdbError
+from rtdb.functions.app import App, AppFunction, AppPart, PartCron, PartFunction, TableNames
+from rtdb.functions.app_load_error import AppLoadError, load_error
 from rtdb.functions.bundle import GENERATED
 from rtdb.functions.crons import CronDefinition, Crons
 from rtdb.functions.definition import FunctionDefinition
-from rtdb.functions.description import CronDescription, Description, FunctionDescription, RouteDescription
+from rtdb.functions.description import RouteDescription
 from rtdb.functions.error_report import report_exception
 from rtdb.functions.http_router import HttpRouter
-from rtdb.link.frames import ExecutionError, FunctionKind
-from rtdb.scheduler.schedule import schedule_to_json
-from rtdb.schema.compiled import Check, compile_document_validator, compile_validator
 from rtdb.schema.schema import Schema, check_schema_limits
 from rtdb.values.function_path import parse_function_path
-from rtdb.values.value import Value
 
 __all__ = ["App", "AppFunction", "AppLoadError", "TableNames", "load_app", "load_schema"]
 
@@ -52,125 +49,6 @@ _NO_MODULES = frozenset({"__pycache__", GENERATED})
 """Directories whose files hold no functions."""
 
 _package_numbers = itertools.count()
-
-
-class AppLoadError(DeveloperError):
-    """The app cannot be imported; ``error`` is what its developer reads."""
-
-    default_code = "InvalidModules"
-
-    def __init__(self, error: ExecutionError) -> None:
-        super().__init__(error.message, code=error.code)
-        self.error = error
-
-
-class TableNames:
-    """Table names and numbers for compiled validators, answered by the transaction that is running.
-
-    Validators are compiled once per app, but which table a name means is a matter of the snapshot, and looking it up is
-    a read. One execution runs at a time, so the executor sets ``lookup_number`` and ``lookup_name`` for each.
-    """
-
-    __slots__ = ("lookup_name", "lookup_number")
-
-    def __init__(self) -> None:
-        self.lookup_number: Callable[[str], int | None] = lambda name: None
-        self.lookup_name: Callable[[int], str | None] = lambda number: None
-
-    def number(self, name: str) -> int | None:
-        return self.lookup_number(name)
-
-    def name(self, number: int) -> str | None:
-        return self.lookup_name(number)
-
-
-class AppFunction:
-    """One function of a loaded app, ready to be called."""
-
-    __slots__ = ("check_args", "check_returns", "handler", "internal", "kind", "path")
-
-    def __init__(self, path: str, definition: FunctionDefinition, tables: TableNames) -> None:
-        self.path = parse_function_path(path)
-        self.handler = definition.handler
-        self.kind: FunctionKind = definition.kind
-        self.internal = definition.visibility == "internal"
-        self.check_args = compile_validator(definition.args, tables.number, tables.name)
-        self.check_returns = (
-            None if definition.returns is None else compile_validator(definition.returns, tables.number, tables.name)
-        )
-
-
-class App:
-    """An imported app: its functions by canonical path, schema, HTTP routes, cron jobs, and its description."""
-
-    def __init__(
-        self,
-        root: Path,
-        definitions: dict[str, FunctionDefinition],
-        schema: Schema | None,
-        router: HttpRouter | None,
-        crons: Crons,
-    ) -> None:
-        self.root = root
-        self.schema = schema
-        self.router = router
-        self.tables = TableNames()
-        self.functions = {
-            path: AppFunction(path, definition, self.tables) for path, definition in sorted(definitions.items())
-        }
-        self._paths = {id(definition): path for path, definition in definitions.items()}
-        self._definitions = definitions  # held, so that no other object is given the identity of one
-        self.description = Description(
-            functions=[_describe(path, definition) for path, definition in sorted(definitions.items())],
-            schema=None if schema is None else schema.to_json(),
-            routes=None if router is None else [RouteDescription(path, method) for path, method, _ in router.routes()],
-            crons=[self._describe_cron(job) for job in crons.jobs],
-        )
-        self.document_checks = _document_checks(schema, self.tables)
-        """By table name, for tables whose documents the schema checks."""
-
-    def path_of(self, definition: FunctionDefinition) -> str | None:
-        """Return the canonical path of one of the app's functions, None for any other."""
-        return self._paths.get(id(definition))
-
-    def _describe_cron(self, job: CronDefinition) -> CronDescription:
-        path = self._cron_target(job)
-        return CronDescription(job.name, path, msgspec.json.decode(job.args), schedule_to_json(job.schedule))
-
-    def _cron_target(self, job: CronDefinition) -> str:
-        """Return the path of the function that a cron job calls, if it can be called so."""
-        if isinstance(job.function, str):
-            try:
-                path: str | None = str(parse_function_path(job.function))
-            except BadRequestError as error:
-                raise _cron_error(f"The cron job '{job.name}': {error.message}") from error
-        else:
-            path = self.path_of(job.function)
-        function = None if path is None else self.functions.get(path)
-        if function is None:
-            raise _cron_error(
-                f"The cron job '{job.name}' schedules a function that does not exist: {path or job.function}"
-            )
-        if function.kind == "query":
-            raise _cron_error(
-                f"The cron job '{job.name}' schedules a query function, only actions and mutations can be scheduled: "
-                f"{path}"
-            )
-        return str(function.path)
-
-    def check_document(self, table: str, document: dict[str, Value]) -> None:
-        """Raise when the schema does not allow this document in this table."""
-        check = self.document_checks.get(table)
-        if check is None:
-            return
-        try:
-            check(document)
-        except ValidationError as error:
-            raise ValidationError(
-                f'Failed to insert or update a document in table "{table}" because it does not match the schema: '
-                f"{error.message}",
-                code="SchemaEnforcementError",
-            ) from error
 
 
 def load_app(directory: Path, limits: Limits) -> App:
@@ -192,7 +70,14 @@ def load_app(directory: Path, limits: Limits) -> App:
             crons = _find_crons(module)
         elif name not in RESERVED_MODULES:
             _collect(name, module, definitions)
-    return App(root, definitions, schema, router, crons)
+    python = AppPart(
+        language="Python",
+        functions=[_part_function(path, definition) for path, definition in definitions.items()],
+        schema=schema,
+        routes=None if router is None else [RouteDescription(path, method) for path, method, _ in router.routes()],
+        crons=[_part_cron(job, definitions) for job in crons.jobs],
+    )
+    return App(root, [python], router)
 
 
 def load_schema(directory: Path, limits: Limits) -> Schema | None:
@@ -214,7 +99,7 @@ def _make_package(root: Path) -> str:
 
 def _module_files(root: Path) -> Iterator[Path]:
     if not root.is_dir():
-        raise _load_error(f"The functions directory {root} does not exist")
+        raise load_error(f"The functions directory {root} does not exist")
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).parts
         if path.name == "__init__.py" or any(part.startswith(".") or part in _NO_MODULES for part in parts):
@@ -229,7 +114,7 @@ def _import_module(package: str, name: str, root: Path, limits: Limits) -> Modul
         return importlib.import_module(f"{package}.{name.replace('/', '.')}")
     except SyntaxError as error:
         file = str(error.filename or name).removeprefix(f"{root}/")
-        raise _load_error(
+        raise load_error(
             f"{name}.py cannot be imported: SyntaxError: {error.msg}", f"    at <module> ({file}:{error.lineno})\n"
         ) from error
     except BaseException as error:  # what a module's top level does must not end the runner
@@ -239,7 +124,7 @@ def _import_module(package: str, name: str, root: Path, limits: Limits) -> Modul
         hint = ""
         if isinstance(error, ImportError) and (error.name or "").startswith(f"{package}.{GENERATED}"):
             hint = f"\nWhat is in {GENERATED} is written by `rtdb codegen`. Has it been run since the schema changed?"
-        raise _load_error(f"{what}{report.message}{hint}", report.frames, code=code) from error
+        raise load_error(f"{what}{report.message}{hint}", report.frames, code=code) from error
     finally:
         sys.dont_write_bytecode = written
 
@@ -247,12 +132,12 @@ def _import_module(package: str, name: str, root: Path, limits: Limits) -> Modul
 def _find_schema(module: ModuleType, limits: Limits) -> Schema:
     schema = getattr(module, "schema", None)
     if schema is None:
-        raise _load_error(
+        raise load_error(
             "schema.py does not define `schema`. Write `schema = define_schema({...})`.",
             code="MissingSchemaExportError",
         )
     if not isinstance(schema, Schema):
-        raise _load_error(
+        raise load_error(
             f"`schema` in schema.py is not a schema but {type(schema).__name__}. "
             "Write `schema = define_schema({...})`.",
             code="InvalidSchemaExport",
@@ -260,18 +145,16 @@ def _find_schema(module: ModuleType, limits: Limits) -> Schema:
     try:
         check_schema_limits(schema, limits)
     except BadRequestError as error:
-        raise _load_error(f"{SCHEMA_ERROR}{error.message}", code=error.code) from error
+        raise load_error(f"{SCHEMA_ERROR}{error.message}", code=error.code) from error
     return schema
 
 
 def _find_router(module: ModuleType) -> HttpRouter:
     router = getattr(module, "http", None)
     if router is None:
-        raise _load_error("http.py does not define `http`. Write `http = HttpRouter()`.")
+        raise load_error("http.py does not define `http`. Write `http = HttpRouter()`.")
     if not isinstance(router, HttpRouter):
-        raise _load_error(
-            f"`http` in http.py is not a router but {type(router).__name__}. Write `http = HttpRouter()`."
-        )
+        raise load_error(f"`http` in http.py is not a router but {type(router).__name__}. Write `http = HttpRouter()`.")
     return router
 
 
@@ -287,7 +170,7 @@ def _find_crons(module: ModuleType) -> Crons:
 
 
 def _cron_error(message: str) -> AppLoadError:
-    return _load_error(message, code="InvalidCron")
+    return load_error(message, code="InvalidCron")
 
 
 def _collect(name: str, module: ModuleType, definitions: dict[str, FunctionDefinition]) -> None:
@@ -302,34 +185,34 @@ def _collect(name: str, module: ModuleType, definitions: dict[str, FunctionDefin
         try:
             path = parse_function_path(f"{name}:{value.name or attribute}")
         except BadRequestError as error:
-            raise _load_error(f"{name}.py: {error.message}") from error
+            raise load_error(f"{name}.py: {error.message}") from error
         if path.is_system:
-            raise _load_error(f"{name}.py: modules under `_system` are the server's own")
+            raise load_error(f"{name}.py: modules under `_system` are the server's own")
         if str(path) in definitions:
-            raise _load_error(f"{name}.py defines the function `{path.export}` twice")
+            raise load_error(f"{name}.py defines the function `{path.export}` twice")
         definitions[str(path)] = value
 
 
-def _describe(path: str, definition: FunctionDefinition) -> FunctionDescription:
-    return FunctionDescription(
+def _part_function(path: str, definition: FunctionDefinition) -> PartFunction:
+    return PartFunction(
         path=path,
         kind=definition.kind,
         internal=definition.visibility == "internal",
-        args=definition.args.to_json(),
-        returns=None if definition.returns is None else definition.returns.to_json(),
+        args=definition.args,
+        returns=definition.returns,
+        definition=definition,
     )
 
 
-def _document_checks(schema: Schema | None, tables: TableNames) -> dict[str, Check]:
-    checks: dict[str, Check] = {}
-    if schema is None:
-        return checks
-    for name in schema.tables:
-        validator = schema.validator(name)
-        if validator is not None:
-            checks[name] = compile_document_validator(validator, tables.number, tables.name)
-    return checks
-
-
-def _load_error(message: str, frames: str = "", *, code: str = AppLoadError.default_code) -> AppLoadError:
-    return AppLoadError(ExecutionError(code, message, frames))
+def _part_cron(job: CronDefinition, definitions: dict[str, FunctionDefinition]) -> PartCron:
+    if isinstance(job.function, str):
+        try:
+            path = str(parse_function_path(job.function))
+        except BadRequestError as error:
+            raise _cron_error(f"The cron job '{job.name}': {error.message}") from error
+    else:
+        paths = [path for path, definition in definitions.items() if definition is job.function]
+        if not paths:
+            raise _cron_error(f"The cron job '{job.name}' schedules a function that does not exist: {job.function!r}")
+        (path,) = paths
+    return PartCron(job.name, path, job.args, job.schedule)

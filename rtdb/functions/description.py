@@ -17,20 +17,33 @@ __all__ = [
     "CronDescription",
     "Description",
     "FunctionDescription",
+    "Position",
     "RouteDescription",
     "decode_description",
     "encode_description",
 ]
 
 
-class FunctionDescription(msgspec.Struct, frozen=True):
-    """One function: ``path`` is canonical (``folder/module:export``), ``returns`` None when nothing was declared."""
+class Position(msgspec.Struct, frozen=True):
+    """A place in a developer's source: ``path`` as the source map names it, ``line`` and ``column`` from 1 on."""
+
+    path: str
+    line: int
+    column: int
+
+
+class FunctionDescription(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One function: ``path`` is canonical (``folder/module:export``), ``returns`` None when nothing was declared.
+
+    ``position`` is where it is defined, None where nobody can tell.
+    """
 
     path: str
     kind: FunctionKind
     internal: bool
     args: dict[str, Any]
     returns: dict[str, Any] | None
+    position: Position | None = None
 
 
 class RouteDescription(msgspec.Struct, frozen=True):

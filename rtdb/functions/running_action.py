@@ -239,7 +239,9 @@ class ActionRun:
     async def call(self, function: AppFunction, arguments: dict[str, Any]) -> bytes:
         """Run an action and return its encoded result. Raises CallFailed."""
         await self._check(check_arguments, function, arguments)
-        returned = await self.run_code(lambda context: function.handler(context, **arguments))
+        handler = function.handler
+        assert handler is not None, "it is one in Python"
+        returned = await self.run_code(lambda context: handler(context, **arguments))
         exact, result = encode_result(function.path, returned, self._environment.limits)
         await self._check(check_result, function, exact)
         return result

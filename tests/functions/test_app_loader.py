@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,12 @@ from rtdb.link.frames import ExecutionError
 from tests.functions.app_bench import write_app
 
 SCHEMA = 'schema = define_schema({"items": define_table({"n": v.number()}).index("by_n", ["n"])})'
+
+
+def call(app: App, path: str) -> Any:
+    handler = app.functions[path].handler
+    assert handler is not None
+    return handler(None)
 
 
 def load(directory: Path, **modules: str) -> App:
@@ -90,7 +97,7 @@ def test_a_module_named_like_one_of_the_standard_library_shadows_nothing(tmp_pat
         """,
     )
     assert list(app.functions) == ["json:f", "m:f"]
-    assert app.functions["m:f"].handler(None) == [200, "1"]
+    assert call(app, "m:f") == [200, "1"]
     assert sys.path == path
 
 
@@ -158,13 +165,13 @@ def test_modules_import_each_other_relatively(tmp_path: Path) -> None:
     )
     # What was imported is addressed where it was defined.
     assert list(app.functions) == ["admin/tools:again", "users:find"]
-    assert app.functions["admin/tools:again"].handler(None) == "found"
+    assert call(app, "admin/tools:again") == "found"
 
 
 def test_two_versions_of_an_app_live_side_by_side(tmp_path: Path) -> None:
     old = load(tmp_path / "old", m="@query\ndef f(ctx): return 1")
     new = load(tmp_path / "new", m="@query\ndef f(ctx): return 2")
-    assert (old.functions["m:f"].handler(None), new.functions["m:f"].handler(None)) == (1, 2)
+    assert (call(old, "m:f"), call(new, "m:f")) == (1, 2)
 
 
 def test_loading_writes_nothing_into_the_apps_directory(tmp_path: Path) -> None:
