@@ -170,6 +170,22 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fetch_connections_max: int = 256
     """Connections that the actions of one process have open."""
 
+    # Functions written in TypeScript (typescript-runtime §19).
+    typescript_seconds_max: float = 1.0
+    """Seconds that a query or mutation may compute; waiting for the database does not count."""
+    typescript_analysis_seconds_max: float = 4.0
+    """Seconds that all modules together may compute while they are imported to see what they contain."""
+    typescript_heap_bytes_max: int = 64 * MIB
+    """Memory of JavaScript in one process. A function that wants more gets an error."""
+    typescript_memory_bytes_max: int = 600 * MIB
+    """Everything such a process allocates, ArrayBuffers among it. Deno does not start with less than about 450 MiB."""
+    typescript_contexts_max: int = 16
+    """Contexts that each process keeps ready for the modules that were called last, two for each."""
+    typescript_start_seconds_max: float = 10.0
+    """Seconds a process may take to start, and to load the modules."""
+    typescript_silence_seconds_max: float = 2.0
+    """Seconds a process may be silent after the time that its function has, before it is killed."""
+
     # Mutations that meet (design §4).
     lane_seconds_max: float = 1.0
     """Run time in the lane."""

@@ -146,6 +146,8 @@ PROCESSES = {
     "rtdb.gateway.gateway",
     "rtdb.hub",
     "rtdb.transaction.committer",
+    # Runners do not start it yet.
+    "rtdb.typescript.host",
 }
 """Where a process starts."""
 

@@ -19,7 +19,8 @@ MODULES = {"python_dotenv": "dotenv"}
 def declared() -> set[str]:
     """Return the declared packages, spelled as they are imported."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = (re.match(r"[A-Za-z0-9-]+", requirement) for requirement in project["dependencies"])
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["typescript"]]
+    names = (re.match(r"[A-Za-z0-9-]+", requirement) for requirement in requirements)
     spelled = {name[0].lower().replace("-", "_") for name in names if name}
     return {MODULES.get(name, name) for name in spelled}
 

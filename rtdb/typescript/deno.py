@@ -1,0 +1,122 @@
+"""Deno: where it is, and how it is started so that its code can reach nothing.
+
+A started Deno has no permission, an environment of its own, a limit on its memory, and dies with the thread that
+started it. Its standard input and output are one end of a socket pair: descriptors it has need no permission.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import resource
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+__all__ = ["SCRIPTS", "Deno", "DenoUnavailable", "find_deno"]
+
+SCRIPTS: Final = Path(__file__).parent / "javascript"
+
+INSTALL: Final = "pip install 'rtdb[typescript]'"
+
+_FLAGS: Final = (
+    "--no-prompt",
+    "--no-remote",
+    "--no-npm",
+    "--cached-only",
+    "--no-config",
+    "--no-lock",
+    "--quiet",
+)
+_ENVIRONMENT: Final = {
+    "DENO_NO_UPDATE_CHECK": "1",
+    "HOME": "/nonexistent",
+    "LANG": "C.UTF-8",
+    "NO_COLOR": "1",
+    "TZ": "UTC",
+}
+_PR_SET_PDEATHSIG: Final = 1
+_LAST_WORDS_BYTES: Final = 4096
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class DenoUnavailable(Exception):
+    """There is no Deno to run, or it does not do what is needed; the message says what to do."""
+
+
+def find_deno() -> Path:
+    """Return the path of the Deno that is installed as a Python package. Raises DenoUnavailable."""
+    try:
+        from deno import find_deno_bin  # noqa: PLC0415  # an optional dependency: servers without TypeScript do without
+    except ImportError:
+        raise DenoUnavailable(f"Functions written in TypeScript need Deno, which is not installed: {INSTALL}") from None
+    try:
+        return Path(find_deno_bin())
+    except FileNotFoundError as error:
+        raise DenoUnavailable(f"The Deno that is installed is not complete ({error}): {INSTALL}") from None
+
+
+class Deno:
+    """A started Deno process and our end of its socket. ``socket`` is blocking."""
+
+    def __init__(
+        self,
+        script: str,
+        *,
+        heap_bytes_max: int,
+        data_bytes_max: int,
+        permissions: Sequence[str] = (),
+        binary: Path | None = None,
+    ) -> None:
+        """Start ``script``, a file of `javascript/`. To be called from a thread that lives as long as the process may.
+
+        ``heap_bytes_max`` bounds JavaScript's own memory, ``data_bytes_max`` everything the process allocates. Raises
+        DenoUnavailable.
+        """
+        self.socket, theirs = socket.socketpair()
+        for end in (self.socket, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+
+        def become_child() -> None:
+            # Between fork and exec: nothing but system calls. The kernel keeps both over exec.
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            resource.setrlimit(resource.RLIMIT_DATA, (data_bytes_max, data_bytes_max))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+        v8_flags = f"--max-old-space-size={heap_bytes_max >> 20},--disallow-code-generation-from-strings"
+        binary = binary or find_deno()
+        try:
+            self._process = subprocess.Popen(
+                [str(binary), "run", *_FLAGS, f"--v8-flags={v8_flags}", *permissions, str(SCRIPTS / script)],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=subprocess.PIPE,
+                env=dict(_ENVIRONMENT),
+                cwd="/",
+                start_new_session=True,
+                preexec_fn=become_child,  # noqa: PLW1509  # system calls only; the limits must hold from the start
+            )
+        except OSError as error:
+            self.socket.close()
+            raise DenoUnavailable(f"Deno could not be started from {binary}: {error}. Try: {INSTALL}") from error
+        finally:
+            theirs.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def end(self) -> tuple[int, str]:
+        """Kill the process if it has not ended; return its exit code (negative: the signal) and its last words."""
+        self.socket.close()
+        self._process.kill()
+        code = self._process.wait()
+        assert self._process.stderr is not None
+        words = b""
+        with suppress(OSError), self._process.stderr as stream:
+            # Everything it wrote is in the pipe, which holds 64 KiB, and nobody else has its other end.
+            words = stream.read()
+        return code, words[-_LAST_WORDS_BYTES:].decode("utf-8", "replace")

@@ -1,0 +1,216 @@
+// Contexts: a realm of its own for each execution, with the modules of the app linked from memory.
+//
+//     fresh context ─▶ realm.js ─▶ guest.js ─▶ modules linked and evaluated ─▶ one execution ─▶ dropped
+//
+// Nothing of an app's code runs outside of a *tick*, which has a time limit: neither at import (`module.evaluate` knows
+// no limit, so it is called from a microtask of the context) nor later. A tick runs every microtask of its context and
+// of no other. Module state never outlives an execution: what a query has read would not be known otherwise.
+
+import { setImmediate } from "node:timers";
+import vm from "node:vm";
+
+// What a context has been doing when its time was up.
+export class TimedOut extends Error {}
+
+// What an app's code has thrown: `described` is how realm.js describes it.
+export class Thrown extends Error {
+  constructor(described) {
+    super("an app's code has thrown");
+    this.described = described;
+  }
+}
+
+// What is wrong with an app's modules, not with what they do.
+export class Refused extends Error {}
+
+const TICK = new vm.Script("0");
+
+// Let this process's event loop turn once: only then does Deno tell of rejections that nobody handles.
+export const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+let ticking = null;
+export function handleRejections() {
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    if (ticking !== null) ticking.rejection ??= { reason: event.reason };
+    else console.error("a promise of the host was rejected", event.reason);
+  });
+}
+
+export class Modules {
+  // `sources` by path. `importSeed` are four numbers, `importMs` is what the time is during import.
+  constructor(sources, importSeed, importMs) {
+    this.sources = sources;
+    this.importSeed = importSeed;
+    this.importMs = importMs;
+  }
+}
+
+// What a context calls while it imports, and when nothing executes in it.
+class Importing {
+  constructor(now, lookUp) {
+    this.now = now;
+    this.lookUp = lookUp;
+    this.logs = [];
+  }
+  time() {
+    return this.now;
+  }
+  log(level, text) {
+    addLog(this.logs, level, text);
+  }
+  syscall(op) {
+    if (op === "1.0/queryStream") return failure("Can't use database at import time");
+    if (op === "1.0/componentArgument") return failure("Can't use `componentArg` at import time");
+    return failure(`Can't use ${op} at import time`);
+  }
+  asyncSyscall(op, _args, _resolve, reject) {
+    reject(JSON.stringify({ message: `Can't use ${op} at import time` }));
+  }
+  variable(name) {
+    return this.lookUp(name);
+  }
+}
+
+export const failure = (message) => `!${JSON.stringify({ message })}`;
+
+const LOG_LINES_MAX = 257;
+const LOG_CHARACTERS_MAX = 33_000;
+
+// More than an execution may have is not kept here either; the parent cuts exactly.
+export function addLog(logs, level, text) {
+  if (logs.length < LOG_LINES_MAX) logs.push([level, text.slice(0, LOG_CHARACTERS_MAX).toWellFormed()]);
+}
+
+export class Context {
+  #scripts;
+  #modules;
+  #linked = new Map();
+
+  // `scripts` are realm.js and guest.js, compiled; `owner` answers what the context asks for (Importing, Execution).
+  constructor(scripts, modules, lookUp) {
+    this.#scripts = scripts;
+    this.#modules = modules;
+    this.owner = new Importing(modules.importMs, lookUp);
+    this.importLogs = this.owner.logs;
+    this.rejection = null;
+    this.#boot();
+  }
+
+  #boot() {
+    this.global = vm.createContext(vm.constants.DONT_CONTEXTIFY, {
+      microtaskMode: "afterEvaluate",
+      codeGeneration: { strings: false, wasm: false },
+    });
+    const boot = this.#scripts.realm.runInContext(this.global);
+    this.realm = boot(this.#hostCalls());
+    this.guest = this.#scripts.guest.runInContext(this.global)(this.realm);
+  }
+
+  // Everything of the host that realm.js can call: strings, numbers and booleans in and out.
+  #hostCalls() {
+    return {
+      now: () => this.owner.time(),
+      log: (level, text) => this.owner.log(level, text),
+      syscall: (op, json) => this.owner.syscall(op, json),
+      asyncSyscall: (op, json, resolve, reject) => this.owner.asyncSyscall(op, json, resolve, reject),
+      variable: (name) => this.owner.variable(name),
+    };
+  }
+
+  // Run what is ready, for at most so many milliseconds, and return how many it took. Raises TimedOut, and Thrown for
+  // a rejection that nothing handled.
+  async tick(milliseconds) {
+    const begun = performance.now();
+    ticking = this;
+    try {
+      TICK.runInContext(this.global, { timeout: Math.max(1, Math.ceil(milliseconds)) });
+      const taken = performance.now() - begun;
+      await turn();
+      if (this.rejection !== null) await this.#raise();
+      return taken;
+    } catch (error) {
+      if (error?.code === "ERR_SCRIPT_EXECUTION_TIMEOUT") throw new TimedOut();
+      throw error;
+    } finally {
+      ticking = null;
+    }
+  }
+
+  async #raise() {
+    const { reason } = this.rejection;
+    this.rejection = null;
+    throw new Thrown(await this.describe(reason));
+  }
+
+  // Return how realm.js describes what has been thrown, which takes the app's code (getters, proxies) to look at.
+  async describe(error) {
+    let described = null;
+    this.guest.describe(error, (text) => (described = text));
+    try {
+      TICK.runInContext(this.global, { timeout: DESCRIBE_MILLISECONDS });
+    } catch (timedOut) {
+      if (timedOut?.code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw timedOut;
+    }
+    await turn();
+    return described ?? UNREADABLE;
+  }
+
+  // Import a module with what it imports, in so many milliseconds; return {namespace, taken}. Raises Refused, Thrown,
+  // TimedOut.
+  async import(path, milliseconds, isAlone = false) {
+    let module;
+    try {
+      module = this.#link(path, null, isAlone);
+      module.instantiate();
+    } catch (error) {
+      if (error instanceof Refused) throw error;
+      // A mistake of syntax: no code of the app has run yet, so the error is what the engine made it.
+      throw new Thrown(JSON.stringify({ name: error.name, message: error.message, stack: error.stack }));
+    }
+    this.realm.seed(...this.#modules.importSeed);
+    let ending = null;
+    this.guest.defer(() => {
+      module.evaluate().then(
+        () => (ending = "evaluated"),
+        () => (ending = "errored"),
+      );
+    });
+    const taken = await this.tick(milliseconds);
+    if (module.status === "errored") throw new Thrown(await this.describe(module.error));
+    if (ending !== "evaluated") throw new Refused("Top-level awaits in source files are unsupported");
+    return { namespace: module.namespace, taken };
+  }
+
+  #link(path, importer, isAlone) {
+    const linked = this.#linked.get(path);
+    if (linked !== undefined) return linked;
+    const source = this.#modules.sources.get(path);
+    if (source === undefined) {
+      throw new Refused(
+        importer === null
+          ? `Couldn't find JavaScript module '${path}'. Did you forget to run \`npx convex dev\`?`
+          : `Module ${importer} imports ${path}, which was not pushed.`,
+      );
+    }
+    const module = new vm.SourceTextModule(source, { identifier: `convex:/${path}`, context: this.global });
+    this.#linked.set(path, module);
+    module.linkRequests(
+      module.moduleRequests.map(({ specifier }) => {
+        if (isAlone) throw new Refused(`Can't import ${specifier} while evaluating schema`);
+        return this.#link(resolve(path, specifier), path, false);
+      }),
+    );
+    return module;
+  }
+}
+
+const DESCRIBE_MILLISECONDS = 100;
+const UNREADABLE = JSON.stringify({ name: null, message: "(the error could not be read)", stack: "" });
+
+function resolve(importer, specifier) {
+  if (!specifier.startsWith("./") && !specifier.startsWith("../")) {
+    throw new Refused(`Module ${importer} imports "${specifier}": only modules of the app can be imported.`);
+  }
+  return new URL(specifier, `convex:/${importer}`).pathname.slice(1);
+}

@@ -1,0 +1,117 @@
+// The process that runs queries and mutations written in TypeScript, without any permission. The parent drives: it sends
+// a frame and reads one in return (`rtdb/typescript/host.py` has the whole vocabulary).
+//
+// Between two frames, contexts are made ready for the modules that are called (`prewarmed.js`).
+
+import vm from "node:vm";
+import { analyze } from "./analysis.js";
+import { Channel } from "./channel.js";
+import { handleRejections, Modules, Refused, Thrown, TimedOut, turn } from "./contexts.js";
+import { Execution } from "./execution.js";
+import { Prewarmed } from "./prewarmed.js";
+import { selfTest } from "./self_test.js";
+
+const EXIT_IN_DOUBT = 3; // a wait for the parent was cut short: nobody knows where in a frame we are
+
+const { stdin, stdout, exit } = Deno;
+const channel = new Channel((buffer) => stdin.readSync(buffer), (bytes) => stdout.writeSync(bytes));
+
+class Host {
+  #modules = null;
+  #executions = new Map();
+  #scripts;
+  #prewarmed;
+  #isAsking = false;
+
+  constructor(start) {
+    this.#scripts = {
+      realm: new vm.Script(start.scripts["realm.js"], { filename: "rtdb:realm.js" }),
+      guest: new vm.Script(start.scripts["guest.js"], { filename: "rtdb:guest.js" }),
+    };
+    this.#prewarmed = new Prewarmed(this.#scripts, start.contextsMax);
+  }
+
+  // Answer frames until the parent is gone.
+  async run() {
+    for (;;) {
+      const frame = channel.receive();
+      if (frame === null) return;
+      const answer = await this.#handle(frame);
+      if (this.#isAsking) exit(EXIT_IN_DOUBT);
+      if (answer !== null) channel.send(...answer);
+      // Contexts are released only when the event loop turns.
+      await turn();
+      if (this.#executions.size === 0) await this.#prewarmed.refill();
+    }
+  }
+
+  #handle({ header, lines }) {
+    switch (header.type) {
+      case "begin":
+        return this.#begin(header, lines[0]);
+      case "resume":
+        return this.#advance(header.execution, (execution) => execution.resume(header.replies, lines));
+      case "abandon":
+        this.#executions.delete(header.execution);
+        return null;
+      case "load":
+        return this.#load(header);
+      case "analyze":
+        return analyze(this.#scripts, this.#modules, header);
+      default:
+        throw new Error(`no frame is of type ${header.type}`);
+    }
+  }
+
+  #load(header) {
+    const sources = new Map(header.modules);
+    this.#modules = new Modules(sources, header.importSeed, header.importMs);
+    this.#prewarmed.use(this.#modules);
+    return [{ type: "loaded" }, []];
+  }
+
+  async #begin(begin, args) {
+    let used = 0;
+    try {
+      const { context, namespace, taken } = await this.#prewarmed.take(begin, (frame, lines) => this.#ask(frame, lines));
+      used = taken;
+      const execution = new Execution(begin, context, used, (frame, lines) => this.#ask(frame, lines));
+      this.#executions.set(begin.execution, execution);
+      return await this.#advance(begin.execution, () => execution.begin(namespace, args));
+    } catch (error) {
+      let failed;
+      if (error instanceof Refused) failed = { refused: error.message };
+      else if (error instanceof Thrown) failed = { described: error.described };
+      else if (error instanceof TimedOut) failed = { timedOut: true };
+      else throw error;
+      const nothing = { logs: error.logs ?? [], streams: [], time: false, milliseconds: used };
+      return [{ type: "threw", execution: begin.execution, error: failed, ...nothing }, []];
+    }
+  }
+
+  async #advance(number, step) {
+    const execution = this.#executions.get(number);
+    const answer = await step(execution);
+    if (execution.hasEnded) this.#executions.delete(number);
+    return answer;
+  }
+
+  // Send a frame in the middle of a tick and wait for what the parent says to it. If the tick's time is up meanwhile, or
+  // the app's code has left no stack for it, this never comes to its end.
+  #ask(header, lines) {
+    this.#isAsking = true;
+    channel.send(header, lines);
+    const answer = channel.receive();
+    if (answer === null) exit(0);
+    this.#isAsking = false;
+    return answer;
+  }
+}
+
+handleRejections();
+const start = channel.receive();
+if (start !== null) {
+  channel.send({ type: "hello", deno: Deno.version.deno, failures: await selfTest() });
+  await new Host(start.header).run();
+}
+exit(0);

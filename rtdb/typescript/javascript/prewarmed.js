@@ -1,0 +1,94 @@
+// Contexts that have imported their module before anybody calls it.
+//
+// The modules that were called last have one or two each. What a module looks at while it is imported is the same at
+// every import (`Modules.importSeed`, `importMs`), but for environment variables: those are remembered with the context,
+// and the parent is asked for them again when it is used. So a call has read them, and their values are true.
+
+import { Context } from "./contexts.js";
+
+const PER_MODULE_MAX = 2;
+const IMPORT_MILLISECONDS = 1000;
+
+export class Prewarmed {
+  #scripts;
+  #contextsMax;
+  #modules = null;
+  #ready = new Map(); // path → [{context, namespace, variables}], the path that was called last at the end
+  #unfit = new Set(); // paths whose import has failed: a call will say how
+  #variables = new Map(); // name → value, as last told
+
+  constructor(scripts, contextsMax) {
+    this.#scripts = scripts;
+    this.#contextsMax = contextsMax;
+  }
+
+  use(modules) {
+    this.#modules = modules;
+    this.#ready.clear();
+    this.#unfit.clear();
+    this.#variables.clear();
+  }
+
+  // Return a context that has imported the module of an execution. Raises what `Context.import` raises, with `logs`.
+  async take(begin, ask) {
+    const path = begin.module;
+    const ready = this.#ready.get(path) ?? [];
+    this.#ready.delete(path);
+    this.#ready.set(path, ready);
+    const lookUp = (name) => this.#lookUp(name, begin.execution, ask);
+    while (ready.length > 0) {
+      const { context, namespace, variables } = ready.pop();
+      if ([...variables].every(([name, value]) => lookUp(name) === value)) return { context, namespace, taken: 0 };
+    }
+    const context = new Context(this.#scripts, this.#modules, lookUp);
+    try {
+      const imported = await context.import(path, begin.milliseconds);
+      this.#unfit.delete(path);
+      return { context, ...imported };
+    } catch (error) {
+      error.logs = context.importLogs;
+      this.#unfit.add(path);
+      throw error;
+    }
+  }
+
+  // Ask the parent for a variable on behalf of an execution that has not begun yet.
+  #lookUp(name, execution, ask) {
+    const nothing = { logs: [], streams: [], time: false, milliseconds: 0 };
+    const requests = [[-1, "environmentVariable", true, null]];
+    const { lines } = ask({ type: "syscalls", execution, requests, ...nothing }, [JSON.stringify(name)]);
+    const value = lines[0] === "null" ? undefined : JSON.parse(lines[0]);
+    this.#variables.set(name, value);
+    return value;
+  }
+
+  // Make one more context ready for each of the modules that were called last and have none, or one.
+  async refill() {
+    const hot = [...this.#ready.keys()].reverse();
+    let room = this.#contextsMax;
+    for (const path of hot) {
+      const ready = this.#ready.get(path);
+      room -= PER_MODULE_MAX;
+      if (room < 0) this.#ready.delete(path);
+      else if (ready.length < PER_MODULE_MAX && !this.#unfit.has(path)) await this.#prepare(path, ready);
+    }
+  }
+
+  async #prepare(path, ready) {
+    const variables = new Map();
+    let isGuess = false;
+    const lookUp = (name) => {
+      if (!this.#variables.has(name)) isGuess = true;
+      const value = this.#variables.get(name);
+      variables.set(name, value);
+      return value;
+    };
+    const context = new Context(this.#scripts, this.#modules, lookUp);
+    try {
+      const { namespace } = await context.import(path, IMPORT_MILLISECONDS);
+      if (!isGuess) ready.push({ context, namespace, variables });
+    } catch {
+      this.#unfit.add(path);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+"""Functions run in Deno, which asks its parent for everything, and nothing they do outlives them."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from rtdb.typescript.host import Host, HostDied
+from rtdb.typescript.steps import Answered, Refused, Reply, Returned, SyscallRequest, Syscalls
+from tests.typescript.conftest import Functions, query
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_function_returns_what_it_makes_of_its_arguments(functions: Functions) -> None:
+    functions.load(query("return `hello ${args.name}`;"))
+    assert functions.result(args={"name": "Ada"}) == "hello Ada"
+
+
+def test_what_is_asked_together_is_one_step(functions: Functions) -> None:
+    functions.load(query('return Promise.all([1, 2, 3].map((n) => ask("1.0/get", { n })));'))
+
+    def double(request: SyscallRequest) -> Reply:
+        return Answered(request.number, msgspec.json.encode(2 * msgspec.json.decode(request.args)["n"]))
+
+    assert functions.result(answer=double) == [2, 4, 6]
+    assert [len(step.requests) for step in functions.steps if isinstance(step, Syscalls)] == [3]
+
+
+def test_a_refusal_can_be_caught_and_has_its_data(functions: Functions) -> None:
+    functions.load(query('try { await ask("1.0/get"); } catch (error) { return [error.message, error.data]; }'))
+
+    def refuse(request: SyscallRequest) -> Reply:
+        return Refused(request.number, "no such document", b'{"code":7}')
+
+    assert functions.result(answer=refuse) == ["no such document", {"code": 7}]
+
+
+def test_an_execution_may_run_inside_another(functions: Functions) -> None:
+    functions.load(query('return (await ask("1.0/runUdf")) + 1;', "outer") + query("return 41;", "inner"))
+
+    def nested(request: SyscallRequest) -> Reply:
+        step = functions.begin("inner")
+        assert isinstance(step, Returned)
+        return Answered(request.number, step.result)
+
+    assert functions.result("outer", answer=nested) == 42
+
+
+def test_a_promise_that_nothing_resolves_is_an_error(functions: Functions) -> None:
+    functions.load(query("await new Promise(() => {});"))
+    assert functions.error().message == "Returned promise will never resolve"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for (;;);",
+        "await null; for (;;);",
+        "try { for (;;); } finally { for (;;); }",
+        "/(a+)+$/.test('a'.repeat(64) + 'b');",
+        "for (;;) await null;",
+    ],
+)
+def test_a_loop_is_stopped_and_the_next_function_runs(functions: Functions, body: str) -> None:
+    functions.load(query(body) + query("return 1;", "after"))
+    pid = functions.host.pid
+    error = functions.error()
+    assert error.code == "FunctionTimedOut"
+    assert error.message == "Function execution timed out (maximum duration: 0.25s)"
+    assert functions.result("after") == 1
+    assert functions.host.pid == pid
+
+
+def test_a_loop_at_import_is_stopped(functions: Functions) -> None:
+    functions.load("for (;;);" + query("return 1;"))
+    assert functions.error().code == "FunctionTimedOut"
+
+
+def test_a_rejection_that_nobody_handles_fails_the_function(functions: Functions) -> None:
+    functions.load(query("Promise.reject(new Error('lost')); return 1;"))
+    assert functions.error().message == "Uncaught Error: lost"
+
+
+def test_a_process_out_of_memory_says_so_and_is_replaced(functions: Functions) -> None:
+    functions.load(query("const all = []; for (;;) all.push(new Array(1000).fill({}));") + query("return 1;", "after"))
+    with pytest.raises(HostDied, match=r"ran out of memory \(maximum memory usage: 64 MB\)") as died:
+        functions.run()
+    assert died.value.code == "OutOfMemory"
+    assert functions.result("after") == 1
+
+
+def test_an_execution_of_a_process_that_died_cannot_go_on(functions: Functions, host: Host) -> None:
+    functions.load(query('await ask("1.0/get");'))
+    step = functions.begin()
+    host.close()
+    with pytest.raises(HostDied):
+        host.resume(step.execution, [Answered(0, b"null")])
+
+
+def test_module_state_does_not_outlive_a_call(functions: Functions) -> None:
+    functions.load("let count = 0;" + query("return ++count;"))
+    assert [functions.result() for _ in range(5)] == [1] * 5
