@@ -8,7 +8,7 @@ Contents: ``definition`` (what a system function is, and how it reads its argume
 administrators see of them), ``deployments`` (the steps of a deploy that touch data), ``documents`` (as administrators
 look at them), ``environment_variables`` (what administrators see and change of them), ``files`` (what the server does
 to the documents of files), ``modules`` (which functions there are), ``scheduler`` (what becomes of scheduled functions
-and cron jobs), ``tables`` (their names, numbers and sizes).
+and cron jobs), ``snapshots`` (imports, of which there are none), ``tables`` (their names, numbers and sizes).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from rtdb.functions.system import (
     files,
     modules,
     scheduler,
+    snapshots,
     tables,
 )
 from rtdb.functions.system.definition import SystemFunction
@@ -37,6 +38,7 @@ _EVERYWHERE: Final[dict[str, SystemFunction]] = {
     **files.FUNCTIONS,
     **modules.FUNCTIONS,
     **scheduler.FUNCTIONS,
+    **snapshots.FUNCTIONS,
     **tables.FUNCTIONS,
 }
 """Those that are the same on every server, by path."""

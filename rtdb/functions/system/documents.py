@@ -45,7 +45,9 @@ def _page(cursors: CursorCodec, limits: Limits, transaction: Transaction, argume
     asked = convert_arguments(arguments, _Asked, code="InvalidArguments", what="This function for documents")
     options = {
         # Whoever asks for more than one page can hold is content with several.
-        "numItems": min(asked.paginationOpts.numItems, ROWS_READ_MAX, limits.documents_read_max),
+        "numItems": min(
+            asked.paginationOpts.numItems, ROWS_READ_MAX, limits.documents_read_max, limits.array_elements_max
+        ),
         "cursor": asked.paginationOpts.cursor,
         "maximumRowsRead": ROWS_READ_MAX,
         "maximumBytesRead": BYTES_READ_MAX,

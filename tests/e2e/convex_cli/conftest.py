@@ -1,4 +1,4 @@
-"""One server for all tests of a module, and a project that the official command line is started in."""
+"""One server for all tests here, which keep to tables and rooms of their own, and a project to start commands in."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ APP = """
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server with a small app in Python, which redacts errors, as one does that nobody has told otherwise."""
     directory = tmp_path_factory.mktemp("server")

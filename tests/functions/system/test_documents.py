@@ -26,7 +26,7 @@ TABLE_DATA = "_system/cli/tableData:default"
 
 @pytest.fixture
 def app(bench: MakeBench) -> AppBench:
-    app = bench(Limits(documents_read_max=40), app=APP)
+    app = bench(Limits(documents_read_max=45, array_elements_max=40), app=APP)
     app.push()
     return app
 
@@ -57,7 +57,7 @@ def test_pages_in_either_order_make_up_the_table(app: AppBench) -> None:
 def test_who_asks_for_more_than_a_page_can_hold_gets_several(app: AppBench, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         app.run("app:add", {"count": 30})
-    assert len(page(app, "numbers", 1_000_000)["page"]) == 40  # documents_read_max
+    assert len(page(app, "numbers", 1_000_000)["page"]) == 40  # array_elements_max
     assert len(numbers(app, 1_000_000, "asc")) == 90
     monkeypatch.setattr(documents, "ROWS_READ_MAX", 25)
     assert len(page(app, "numbers", 1_000_000)["page"]) == 25
