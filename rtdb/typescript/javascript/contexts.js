@@ -8,6 +8,7 @@
 
 import { setImmediate } from "node:timers";
 import vm from "node:vm";
+import { hostCalls } from "./host_calls.js";
 
 // What a context has been doing when its time was up.
 export class TimedOut extends Error {}
@@ -52,6 +53,7 @@ class Importing {
     this.now = now;
     this.lookUp = lookUp;
     this.logs = [];
+    this.aborted = null; // why, once it is
   }
   time() {
     return this.now;
@@ -69,6 +71,9 @@ class Importing {
   }
   variable(name) {
     return this.lookUp(name);
+  }
+  abort(message) {
+    this.aborted ??= message;
   }
 }
 
@@ -110,6 +115,8 @@ export class Context {
   // Everything of the host that realm.js can call: strings, numbers and booleans in and out.
   #hostCalls() {
     return {
+      ...hostCalls,
+      abort: (message) => this.owner.abort(message),
       now: () => this.owner.time(),
       log: (level, text) => this.owner.log(level, text),
       syscall: (op, json) => this.owner.syscall(op, json),
@@ -156,6 +163,13 @@ export class Context {
     return described ?? UNREADABLE;
   }
 
+  // What runs from now on is a query or a mutation, for `owner`.
+  enter(kind, seed, owner) {
+    this.owner = owner;
+    this.realm.enter(kind, this.#modules.importMs);
+    this.realm.seed(...seed);
+  }
+
   // Import a module with what it imports, in so many milliseconds; return {namespace, taken}. Raises Refused, Thrown,
   // TimedOut.
   async import(path, milliseconds, isAlone = false) {
@@ -168,6 +182,7 @@ export class Context {
       // A mistake of syntax: no code of the app has run yet, so the error is what the engine made it.
       throw new Thrown(JSON.stringify({ name: error.name, message: error.message, stack: error.stack }));
     }
+    this.realm.enter("import", this.#modules.importMs);
     this.realm.seed(...this.#modules.importSeed);
     let ending = null;
     this.guest.defer(() => {
@@ -177,6 +192,7 @@ export class Context {
       );
     });
     const taken = await this.tick(milliseconds);
+    if (this.owner.aborted !== null) throw new Refused(this.owner.aborted);
     if (module.status === "errored") throw new Thrown(await this.describe(module.error));
     if (ending !== "evaluated") throw new Refused("Top-level awaits in source files are unsupported");
     return { namespace: module.namespace, taken };

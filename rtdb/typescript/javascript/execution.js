@@ -44,7 +44,6 @@ export class Execution {
     this.#used = used;
     this.#ask = ask;
     this.#logs = context.importLogs.slice();
-    context.owner = this;
   }
 
   // --- what the context calls ---------------------------------------------------------------------------------------
@@ -85,6 +84,11 @@ export class Execution {
   variable(name) {
     const answer = this.#askNow("environmentVariable", JSON.stringify(name));
     return answer === "null" ? undefined : JSON.parse(answer);
+  }
+
+  // Fail, whatever the app's code catches.
+  abort(message) {
+    this.#outcome = { refused: message };
   }
 
   #nextRow(json, resolve, reject) {
@@ -128,7 +132,7 @@ export class Execution {
 
   // Call the function and return the first frame for the parent as [header, lines].
   begin(namespace, args) {
-    this.#context.realm.seed(...this.#begin.seed);
+    this.#context.enter(this.#begin.kind, this.#begin.seed, this);
     this.#context.guest.invoke(
       namespace,
       this.#begin.module,

@@ -8,7 +8,9 @@ import { analyze } from "./analysis.js";
 import { Channel } from "./channel.js";
 import { handleRejections, Modules, Refused, Thrown, TimedOut, turn } from "./contexts.js";
 import { Execution } from "./execution.js";
+import guest from "./guest.js" with { type: "text" };
 import { Prewarmed } from "./prewarmed.js";
+import realm from "./realm.js";
 import { selfTest } from "./self_test.js";
 
 const EXIT_IN_DOUBT = 3; // a wait for the parent was cut short: nobody knows where in a frame we are
@@ -25,8 +27,8 @@ class Host {
 
   constructor(start) {
     this.#scripts = {
-      realm: new vm.Script(start.scripts["realm.js"], { filename: "rtdb:realm.js" }),
-      guest: new vm.Script(start.scripts["guest.js"], { filename: "rtdb:guest.js" }),
+      realm: new vm.Script(realm, { filename: "rtdb:realm.js" }),
+      guest: new vm.Script(guest, { filename: "rtdb:guest.js" }),
     };
     this.#prewarmed = new Prewarmed(this.#scripts, start.contextsMax);
   }

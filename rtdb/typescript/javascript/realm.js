@@ -1,102 +1,58 @@
-// What an app's code finds in its context. The completion value is given the host's functions and makes of them what
-// the guest needs: {seed, invoke, describe}.
-((host) => {
-  "use strict";
-  const NativeDate = Date;
-  const NativePromise = Promise;
-  const NativeError = Error;
-  const text = String;
-  const { construct } = Reflect;
-  const { stringify, parse } = JSON;
-  const convexError = Symbol.for("ConvexError");
-  Error.stackTraceLimit = 100;
+// The script that makes a context a place for an app's code: the files of realm/, joined. What it is given and what it
+// gives back stands in realm/primordials.js and realm/control.js; what it calls of the host beside what an execution
+// answers is in host_calls.js.
 
-  function VirtualDate(...given) {
-    if (!new.target) return new NativeDate(host.now()).toString();
-    const target = new.target === VirtualDate ? NativeDate : new.target;
-    return construct(NativeDate, given.length === 0 ? [host.now()] : given, target);
-  }
-  VirtualDate.now = () => host.now();
-  VirtualDate.parse = NativeDate.parse;
-  VirtualDate.UTC = NativeDate.UTC;
-  VirtualDate.prototype = NativeDate.prototype;
-  NativeDate.prototype.constructor = VirtualDate;
-  Object.defineProperty(VirtualDate, "name", { value: "Date" });
-  globalThis.Date = VirtualDate;
+import asyncContext from "./realm/async_context.js" with { type: "text" };
+import blob from "./realm/blob.js" with { type: "text" };
+import body from "./realm/body.js" with { type: "text" };
+import clock from "./realm/clock.js" with { type: "text" };
+import console_ from "./realm/console.js" with { type: "text" };
+import control from "./realm/control.js" with { type: "text" };
+import convex from "./realm/convex.js" with { type: "text" };
+import crypto from "./realm/crypto.js" with { type: "text" };
+import encoding from "./realm/encoding.js" with { type: "text" };
+import events from "./realm/events.js" with { type: "text" };
+import forbidden from "./realm/forbidden.js" with { type: "text" };
+import formData from "./realm/form_data.js" with { type: "text" };
+import headers from "./realm/headers.js" with { type: "text" };
+import intrinsics from "./realm/intrinsics.js" with { type: "text" };
+import phase from "./realm/phase.js" with { type: "text" };
+import primordials from "./realm/primordials.js" with { type: "text" };
+import process from "./realm/process.js" with { type: "text" };
+import random from "./realm/random.js" with { type: "text" };
+import request from "./realm/request.js" with { type: "text" };
+import streams from "./realm/streams.js" with { type: "text" };
+import structuredClone_ from "./realm/structured_clone.js" with { type: "text" };
+import url from "./realm/url.js" with { type: "text" };
+import objectInspect from "./vendor/object_inspect.js" with { type: "text" };
+import webStreams from "./vendor/web_streams.js" with { type: "text" };
 
-  let state = [1, 2, 3, 4];
-  function random32() {
-    let last = state[3];
-    const first = state[0];
-    state = [0, first, state[1], state[2]];
-    last ^= last << 11;
-    last ^= last >>> 8;
-    return (state[0] = (last ^ first ^ (first >>> 19)) >>> 0);
-  }
-  Math.random = () => ((random32() >>> 5) * 67108864 + (random32() >>> 6)) / 9007199254740992;
+// A file may use what those before it declare at once, and what those after it declare later.
+const parts = [
+  primordials,
+  intrinsics,
+  phase,
+  clock,
+  random,
+  console_,
+  process,
+  convex,
+  forbidden,
+  asyncContext,
+  events,
+  encoding,
+  url,
+  structuredClone_,
+  streams,
+  blob,
+  formData,
+  headers,
+  body,
+  request,
+  crypto,
+  objectInspect,
+  webStreams,
+  control,
+];
 
-  for (const name of ["WebAssembly", "SharedArrayBuffer", "Atomics", "WeakRef", "FinalizationRegistry", "console"]) {
-    delete globalThis[name];
-  }
-  const shown = (value) => (typeof value === "string" ? value : (stringify(value) ?? text(value)));
-  const logger = (level) => (...values) => host.log(level, values.map(shown).join(" "));
-  globalThis.console = {
-    debug: logger("DEBUG"), error: logger("ERROR"), info: logger("INFO"), log: logger("LOG"), warn: logger("WARN"),
-  };
-  globalThis.self = globalThis;
-  const lookUp = (_, name) => (typeof name === "string" ? host.variable(name) : undefined);
-  globalThis.process = { env: new Proxy({}, { get: lookUp }) };
-
-  function failure(errorJson) {
-    const { message, data } = parse(errorJson);
-    const error = new NativeError(message);
-    if (data !== undefined) error.data = data;
-    return error;
-  }
-  globalThis.Convex = {
-    syscall(op, args) {
-      const answer = host.syscall(text(op), text(args));
-      if (answer[0] === "!") throw failure(answer.slice(1));
-      return answer;
-    },
-    asyncSyscall: (op, args) =>
-      new NativePromise((resolve, reject) => {
-        host.asyncSyscall(text(op), text(args), resolve, (errorJson) => reject(failure(errorJson)));
-      }),
-    jsSyscall(op) {
-      throw new NativeError(`Unknown JS syscall: ${op}`);
-    },
-  };
-
-  function describe(error) {
-    const described = { name: null, message: "", stack: "" };
-    try {
-      if (error instanceof NativeError || (typeof error === "object" && error !== null && "stack" in error)) {
-        described.name = text(error.name);
-        described.message = text(error.message);
-        described.stack = text(error.stack);
-        if (error[error.ConvexErrorSymbol] === true || error[convexError] === true) described.data = text(error.data);
-      } else described.message = text(error);
-    } catch {
-      described.message = "(the error could not be read)";
-    }
-    return stringify(described);
-  }
-
-  return {
-    seed(a, b, c, d) {
-      state = [a, b, c, d];
-    },
-    describe,
-    async invoke(callable, method, args, onReturn, onThrow) {
-      let result;
-      try {
-        result = await callable[method](args);
-      } catch (error) {
-        onThrow(describe(error));
-        return;
-      }
-      onReturn(text(result));
-    },
-  };
-})
+export default `(function boot(host) {\n"use strict";\n${parts.join("\n")}\nreturn control;\n})`;

@@ -1,0 +1,191 @@
+// Time stands still during a call: it is the moment at which the execution began.
+
+const currentTime = fromHost(host.now); // ms since 1970; the host notes that it was asked
+const hostMonotonic = fromHost(host.monotonic); // ms since any moment
+
+let timeOrigin = 0; // ms since 1970, what performance.now() counts from
+let monotonicStart = 0; // ms, when the call began
+
+const RealDate = Date;
+const dateToString = uncurryThis(Date.prototype.toString);
+
+{
+  const VirtualDate = {
+    Date: function (...parts) {
+      if (new.target === undefined) return dateToString(new RealDate(currentTime()));
+      return construct(RealDate, parts.length === 0 ? [currentTime()] : parts, new.target);
+    },
+  }.Date;
+  defineProperty(VirtualDate, "length", { __proto__: null, value: 7 });
+  defineProperty(VirtualDate, "prototype", { __proto__: null, value: RealDate.prototype, writable: false });
+  define(VirtualDate, "now", { now: () => currentTime() }.now);
+  define(VirtualDate, "parse", RealDate.parse);
+  define(VirtualDate, "UTC", RealDate.UTC);
+  define(RealDate.prototype, "constructor", VirtualDate);
+  define(globalThis, "Date", VirtualDate);
+}
+
+// Formatters read the clock themselves when they are given no date.
+{
+  const prototype = Intl.DateTimeFormat.prototype;
+  const realFormat = uncurryThis(getOwnPropertyDescriptor(prototype, "format").get);
+  const realFormatToParts = uncurryThis(prototype.formatToParts);
+  const formats = new WeakMap();
+  defineProperty(prototype, "format", {
+    __proto__: null,
+    configurable: true,
+    enumerable: false,
+    get() {
+      const real = realFormat(this);
+      let format = weakMapGet(formats, real);
+      if (format === undefined) {
+        format = (date) => real(date === undefined ? currentTime() : date);
+        weakMapSet(formats, real, format);
+      }
+      return format;
+    },
+  });
+  define(
+    prototype,
+    "formatToParts",
+    {
+      formatToParts(date) {
+        return realFormatToParts(this, date === undefined ? currentTime() : date);
+      },
+    }.formatToParts,
+  );
+}
+
+// The same for Temporal, where V8 has it. It is large, and V8 makes it at first use; so do we.
+{
+  const descriptor = getOwnPropertyDescriptor(globalThis, "Temporal");
+  if (descriptor !== undefined) {
+    const prepared = once(() => {
+      const Temporal = descriptor.value;
+      const instant = () => Temporal.Instant.fromEpochMilliseconds(currentTime());
+      const zoned = (zone = "UTC") => instant().toZonedDateTimeISO(zone);
+      define(Temporal.Now, "instant", () => instant());
+      define(Temporal.Now, "timeZoneId", () => "UTC");
+      define(Temporal.Now, "zonedDateTimeISO", (zone) => zoned(zone));
+      define(Temporal.Now, "plainDateTimeISO", (zone) => zoned(zone).toPlainDateTime());
+      define(Temporal.Now, "plainDateISO", (zone) => zoned(zone).toPlainDate());
+      define(Temporal.Now, "plainTimeISO", (zone) => zoned(zone).toPlainTime());
+      return { Temporal };
+    });
+    defineLazily(["Temporal"], prepared);
+  }
+}
+
+// ms since timeOrigin, in steps of 0.1: 0 during import, fixed in a query, increasing in a mutation.
+function performanceNow() {
+  if (!isCall()) return 0;
+  const elapsed = phase === "mutation" ? hostMonotonic() - monotonicStart : 0;
+  return floor((currentTime() - timeOrigin + elapsed) * 10) / 10;
+}
+
+const performanceApi = once(() => {
+  const secret = {};
+  class PerformanceEntry {
+    #fields;
+    constructor(key, fields) {
+      if (key !== secret) throw new TypeError("Illegal constructor");
+      this.#fields = fields;
+    }
+    get name() {
+      return this.#fields.name;
+    }
+    get entryType() {
+      return this.#fields.entryType;
+    }
+    get startTime() {
+      return this.#fields.startTime;
+    }
+    get duration() {
+      return this.#fields.duration;
+    }
+    get detail() {
+      return this.#fields.detail;
+    }
+    toJSON() {
+      return { ...this.#fields };
+    }
+  }
+  class PerformanceMark extends PerformanceEntry {
+    constructor(name, { startTime = performanceNow(), detail = null } = {}) {
+      if (startTime < 0) throw new TypeError("startTime cannot be negative");
+      super(secret, { name: RealString(name), entryType: "mark", startTime, duration: 0, detail });
+    }
+  }
+  class PerformanceMeasure extends PerformanceEntry {}
+
+  let entries = [];
+  const timeOf = (mark) => {
+    if (typeof mark === "number") return mark;
+    const found = entries.findLast((entry) => entry.entryType === "mark" && entry.name === RealString(mark));
+    if (found === undefined) {
+      throw new (webEvents().DOMException)(`Cannot find mark: "${RealString(mark)}"`, "SyntaxError");
+    }
+    return found.startTime;
+  };
+  const clear = (entryType, name) => {
+    entries = entries.filter(
+      (entry) => entry.entryType !== entryType || (name !== undefined && entry.name !== RealString(name)),
+    );
+  };
+  const sorted = () => entries.toSorted((one, other) => one.startTime - other.startTime);
+
+  class Performance extends webEvents().EventTarget {
+    constructor(key) {
+      if (key !== secret) throw new TypeError("Illegal constructor");
+      super();
+    }
+    get timeOrigin() {
+      return timeOrigin;
+    }
+    now() {
+      return performanceNow();
+    }
+    mark(name, options) {
+      const entry = new PerformanceMark(name, options);
+      entries.push(entry);
+      return entry;
+    }
+    measure(name, startOrOptions, endMark) {
+      const options = typeof startOrOptions === "object" && startOrOptions !== null ? startOrOptions : undefined;
+      const { start, end, duration, detail = null } = options ?? { start: startOrOptions, end: endMark };
+      let stop = end === undefined ? performanceNow() : timeOf(end);
+      let begin = start === undefined ? 0 : timeOf(start);
+      if (duration !== undefined && end === undefined) stop = begin + duration;
+      if (duration !== undefined && start === undefined) begin = stop - duration;
+      const fields = { name: RealString(name), entryType: "measure", startTime: begin, duration: stop - begin, detail };
+      const entry = new PerformanceMeasure(secret, fields);
+      entries.push(entry);
+      return entry;
+    }
+    getEntries() {
+      return sorted();
+    }
+    getEntriesByType(entryType) {
+      return sorted().filter((entry) => entry.entryType === entryType);
+    }
+    getEntriesByName(name, entryType) {
+      return sorted().filter(
+        (entry) => entry.name === name && (entryType === undefined || entry.entryType === entryType),
+      );
+    }
+    clearMarks(name) {
+      clear("mark", name);
+    }
+    clearMeasures(name) {
+      clear("measure", name);
+    }
+    toJSON() {
+      return { timeOrigin };
+    }
+  }
+  return { Performance, PerformanceEntry, PerformanceMark, PerformanceMeasure, performance: new Performance(secret) };
+});
+defineLazily(
+  ["performance", "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure"],
+  performanceApi,
+);

@@ -1,0 +1,71 @@
+// console: every call is one log line. Arguments are rendered with the npm package object-inspect, each by itself.
+
+const hostLog = fromHost(host.log);
+
+// Lines that are over the limits are left out or cut exactly where they are kept; here they must not use up memory.
+const LOG_LINES_MAX = 4096;
+const LOG_LENGTH_MAX = 131072;
+
+let logLines = 0;
+const consoleTimers = new Map();
+const inspectValue = once(() => vendoredObjectInspect().inspect);
+
+function render(value) {
+  return inspectValue()(value, { indent: 2, maxStringLength: 32768, customInspect: true });
+}
+
+function writeLog(level, messages) {
+  if (logLines === LOG_LINES_MAX) return;
+  logLines += 1;
+  hostLog(level, slice(join(messages, " "), 0, LOG_LENGTH_MAX));
+}
+
+function logArguments(level, first, values) {
+  const messages = first === undefined ? [] : [first];
+  for (let at = 0; at < values.length; at += 1) define(messages, messages.length, render(values[at]));
+  writeLog(level, messages);
+}
+
+function elapsed(label) {
+  return `${label}: ${floor(hostMonotonic() - mapGet(consoleTimers, label))}ms`;
+}
+
+// Names are those of functions in stack traces, as everywhere else on the platform.
+{
+  const console = {
+    debug: (...values) => logArguments("DEBUG", undefined, values),
+    error: (...values) => logArguments("ERROR", undefined, values),
+    info: (...values) => logArguments("INFO", undefined, values),
+    log: (...values) => logArguments("LOG", undefined, values),
+    warn: (...values) => logArguments("WARN", undefined, values),
+    trace(...values) {
+      const messages = [];
+      for (let at = 0; at < values.length; at += 1) define(messages, messages.length, render(values[at]));
+      const place = {};
+      RealError.captureStackTrace(place, console.trace);
+      const stack = RealString(place.stack);
+      define(messages, messages.length, slice(stack, stack.indexOf("\n") + 1));
+      writeLog("LOG", messages);
+    },
+    time(name = "default") {
+      const label = RealString(name);
+      if (mapHas(consoleTimers, label)) writeLog("WARN", [`Timer '${label}' already exists`]);
+      else mapSet(consoleTimers, label, hostMonotonic());
+    },
+    timeLog(name = "default", ...values) {
+      const label = RealString(name);
+      if (mapHas(consoleTimers, label)) logArguments("INFO", elapsed(label), values);
+      else writeLog("WARN", [`Timer '${label}' does not exist`]);
+    },
+    timeEnd(name = "default") {
+      const label = RealString(name);
+      if (!mapHas(consoleTimers, label)) {
+        writeLog("WARN", [`Timer '${label}' does not exist`]);
+        return;
+      }
+      writeLog("INFO", [elapsed(label)]);
+      mapDelete(consoleTimers, label);
+    },
+  };
+  define(globalThis, "console", console);
+}

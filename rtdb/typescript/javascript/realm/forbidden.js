@@ -1,0 +1,27 @@
+// What exists only in actions, and says so here.
+
+define(
+  globalThis,
+  "fetch",
+  {
+    async fetch() {
+      throw actionsOnly("fetch()", "NoFetch");
+    },
+  }.fetch,
+);
+
+for (const name of ["setTimeout", "setInterval"]) {
+  define(
+    globalThis,
+    name,
+    {
+      [name]() {
+        throw actionsOnly(name, "NoSleep");
+      },
+    }[name],
+  );
+}
+
+// There is nothing to clear.
+define(globalThis, "clearTimeout", { clearTimeout() {} }.clearTimeout);
+define(globalThis, "clearInterval", { clearInterval() {} }.clearInterval);

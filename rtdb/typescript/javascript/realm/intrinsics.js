@@ -1,0 +1,70 @@
+// What V8 puts into a context but functions must not see.
+
+// Each of them would make a function's result depend on other threads or on the garbage collector, or compile code.
+for (const name of ["WebAssembly", "SharedArrayBuffer", "Atomics", "console", "queueMicrotask"]) {
+  delete globalThis[name];
+}
+
+// When an object is collected must not be seen: references hold, and nothing is ever finalized.
+const strongTargets = new WeakMap();
+const weakMapGet = uncurryThis(WeakMap.prototype.get);
+const weakMapSet = uncurryThis(WeakMap.prototype.set);
+
+function ensureCanBeHeldWeakly(value, what) {
+  try {
+    weakMapSet(strongTargets, value, undefined);
+  } catch {
+    throw new TypeError(`${what}: the target must be an object or a symbol that is not registered`);
+  }
+}
+
+define(
+  globalThis,
+  "WeakRef",
+  class WeakRef {
+    #target;
+    constructor(target) {
+      ensureCanBeHeldWeakly(target, "WeakRef");
+      this.#target = target;
+    }
+    deref() {
+      return this.#target;
+    }
+    get [Symbol.toStringTag]() {
+      return "WeakRef";
+    }
+  },
+);
+
+define(
+  globalThis,
+  "FinalizationRegistry",
+  class FinalizationRegistry {
+    #tokens = new WeakSet();
+    constructor(cleanup) {
+      if (typeof cleanup !== "function") throw new TypeError("FinalizationRegistry: cleanup must be callable");
+    }
+    register(target, heldValue, token) {
+      ensureCanBeHeldWeakly(target, "FinalizationRegistry.prototype.register");
+      if (token !== undefined) this.#tokens.add(token);
+    }
+    unregister(token) {
+      return this.#tokens.delete(token);
+    }
+    get [Symbol.toStringTag]() {
+      return "FinalizationRegistry";
+    }
+  },
+);
+
+// The call sites that V8 hands to a prepareStackTrace function belong to the host's realm: there is none, ever.
+defineProperty(Error, "prepareStackTrace", {
+  __proto__: null,
+  get: () => undefined,
+  set() {},
+  enumerable: false,
+  configurable: false,
+});
+Error.stackTraceLimit = 100;
+
+define(globalThis, "self", globalThis);
