@@ -177,8 +177,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Seconds that all modules together may compute while they are imported to see what they contain."""
     typescript_heap_bytes_max: int = 64 * MIB
     """Memory of JavaScript in one process. A function that wants more gets an error."""
-    typescript_memory_bytes_max: int = 600 * MIB
-    """Everything such a process allocates, ArrayBuffers among it. Deno does not start with less than about 450 MiB."""
+    typescript_buffers_bytes_max: int = 256 * MIB
+    """Memory beside that, of ArrayBuffers above all. A function that wants more gets an error it can catch."""
     typescript_contexts_max: int = 16
     """Contexts that each process keeps ready for the modules that were called last, two for each."""
     typescript_start_seconds_max: float = 10.0

@@ -21,6 +21,7 @@ HTTP: Final = "http.js"
 AUTH_CONFIG: Final = "auth.config.js"
 APP_DEFINITION: Final = "convex.config.js"
 DEPENDENCIES: Final = "_deps/"
+MISSING_VARIABLE: Final = "AuthConfigMissingEnvironmentVariable"
 
 
 class AnalysisError(BadRequestError):
@@ -93,7 +94,6 @@ class _Module(msgspec.Struct):
     refused: str | None = None
     described: str | None = None
     timedOut: bool = False
-    unset: str | None = None
     logs: list[tuple[str, str]] = []
 
 
@@ -137,11 +137,6 @@ def read_analysis(lines: Sequence[bytes], maps: SourceMaps, seconds_max: float, 
 def _check(module: _Module, maps: SourceMaps, seconds_max: float, frames_max: int) -> None:
     path = module.path
     codes = _CODES.get(path, _MODULE)
-    if module.unset is not None:
-        raise AnalysisError(
-            f"Environment variable {module.unset} is used in auth config file but its value was not set",
-            code="AuthConfigMissingEnvironmentVariable",
-        )
     if module.special is not None and module.special.failure is not None:
         raise AnalysisError(module.special.failure, code=codes.missing if module.special.missing else codes.wrong)
     if module.refused is not None:
@@ -154,6 +149,8 @@ def _check(module: _Module, maps: SourceMaps, seconds_max: float, frames_max: in
         )
     if module.described is not None:
         thrown: Thrown = describe(module.described, maps, frames_max)
+        if path == AUTH_CONFIG and thrown.code == MISSING_VARIABLE:
+            raise AnalysisError(thrown.text, code="AuthConfigMissingEnvironmentVariable")
         text = f"{thrown.message}\n{thrown.frames}".rstrip("\n")
         raise AnalysisError(f"Failed to analyze {path}: {text}{_logs(module)}", code=codes.failed)
     for function in module.functions:

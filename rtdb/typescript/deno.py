@@ -68,13 +68,12 @@ class Deno:
         script: str,
         *,
         heap_bytes_max: int,
-        data_bytes_max: int,
         permissions: Sequence[str] = (),
         binary: Path | None = None,
     ) -> None:
         """Start ``script``, a file of `javascript/`. To be called from a thread that lives as long as the process may.
 
-        ``heap_bytes_max`` bounds JavaScript's own memory, ``data_bytes_max`` everything the process allocates. Raises
+        ``heap_bytes_max`` bounds JavaScript's own memory; for the rest there is :meth:`limit_memory`. Raises
         DenoUnavailable.
         """
         self.socket, theirs = socket.socketpair()
@@ -82,10 +81,8 @@ class Deno:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
 
         def become_child() -> None:
-            # Between fork and exec: nothing but system calls. The kernel keeps both over exec.
+            # Between fork and exec: nothing but a system call, whose effect the kernel keeps over exec.
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            resource.setrlimit(resource.RLIMIT_DATA, (data_bytes_max, data_bytes_max))
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
         v8_flags = f"--max-old-space-size={heap_bytes_max >> 20},--disallow-code-generation-from-strings"
         binary = binary or find_deno()
@@ -98,7 +95,7 @@ class Deno:
                 env=dict(_ENVIRONMENT),
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=become_child,  # noqa: PLW1509  # system calls only; the limits must hold from the start
+                preexec_fn=become_child,  # noqa: PLW1509  # a system call only, and no other way to it
             )
         except OSError as error:
             self.socket.close()
@@ -109,6 +106,18 @@ class Deno:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def limit_memory(self, more_bytes_max: int) -> None:
+        """Let the process allocate so many bytes more than it has: ArrayBuffers, which are not on JavaScript's heap.
+
+        To be called when it has started, before it runs code of an app: how much Deno reserves for itself is its own
+        affair, and may change with every version.
+        """
+        data = resource.getpagesize() * int(Path(f"/proc/{self.pid}/statm").read_text().split()[5])
+        limit = data + more_bytes_max
+        resource.prlimit(self.pid, resource.RLIMIT_DATA, (limit, limit))
+        # No core dumps: they would have the data of the app's users in them.
+        resource.prlimit(self.pid, resource.RLIMIT_CORE, (0, 0))
 
     def end(self) -> tuple[int, str]:
         """Kill the process if it has not ended; return its exit code (negative: the signal) and its last words."""

@@ -50,7 +50,10 @@ __all__ = ["Host", "HostDied", "HostUnavailable"]
 
 HostUnavailable = DenoUnavailable
 
-_LENGTH_BYTES: Final = 4
+_HEAD_BYTES: Final = 4
+_MORE: Final = 1 << 31
+_OWN_HEAP_BYTES: Final = 64 * MIB
+"""What the process has on its heap beside a function: contexts that are ready, and a frame on its way."""
 _NS_PER_MS: Final = 1_000_000
 
 
@@ -106,6 +109,7 @@ class Host:
         self._deno: Deno | None = None
         self._modules: ModuleSet | None = None
         self._maps: SourceMaps | None = None
+        self._is_tested = False
         self._executions = 0
         self._running: set[int] = set()
         """Executions of the process there is now."""
@@ -133,24 +137,29 @@ class Host:
         limits = self._limits
         self._deno = Deno(
             "host.js",
-            heap_bytes_max=limits.typescript_heap_bytes_max,
-            data_bytes_max=limits.typescript_memory_bytes_max,
+            heap_bytes_max=limits.typescript_heap_bytes_max + _OWN_HEAP_BYTES,
             binary=self._binary,
         )
         start = {
             "type": "start",
+            # What the first process has shown of this Deno need not be shown again by those that replace it.
+            "isTested": self._is_tested,
             "contextsMax": limits.typescript_contexts_max,
         }
         try:
             hello, _ = self._exchange(start, (), limits.typescript_start_seconds_max)
         except HostDied as died:
             raise HostUnavailable(f"Deno could not be started: {died.message} {died.words}".rstrip()) from died
+        self._deno.limit_memory(
+            _OWN_HEAP_BYTES + limits.typescript_heap_bytes_max + limits.typescript_buffers_bytes_max
+        )
         if hello.failures:
             self.close()
             raise HostUnavailable(
                 f"Deno {hello.deno} cannot run functions safely: a test of whether it {' and '.join(hello.failures)} "
                 "failed. Install the version that rtdb is made for: pip install 'rtdb[typescript]'"
             )
+        self._is_tested = True
 
     def load(self, modules: ModuleSet) -> None:
         """Use these modules from now on. Raises HostUnavailable, HostDied."""
@@ -265,7 +274,8 @@ class Host:
         error = frame.error
         if error.described is not None:
             assert self._maps is not None
-            message, frames, data = describe(error.described, self._maps, self._limits.error_frames_max)
+            thrown = describe(error.described, self._maps, self._limits.error_frames_max)
+            message, frames, data = thrown.message, thrown.frames, thrown.data
         elif error.refused is not None:
             message = error.refused
         elif error.timedOut:
@@ -295,16 +305,22 @@ class Host:
         assert self._deno is not None
         body = b"\n".join([_encoder.encode(header), *lines])
         try:
-            self._deno.socket.sendall(len(body).to_bytes(_LENGTH_BYTES, "little") + body)
+            self._deno.socket.sendall(len(body).to_bytes(_HEAD_BYTES, "little") + body)
         except OSError as error:
             self._died(str(error))
 
     def _receive(self, source: socket.socket) -> list[bytes]:
         """Return the lines of the next frame."""
-        length = int.from_bytes(_read(source, _LENGTH_BYTES), "little")
-        if length > self._limits.frame_bytes_max:
-            raise _Garbled(f"it sent a frame of {length} bytes")
-        return bytes(_read(source, length)).split(b"\n")
+        body = bytearray()
+        while True:
+            head = int.from_bytes(_read(source, _HEAD_BYTES), "little")
+            length = head & ~_MORE
+            if len(body) + length > self._limits.frame_bytes_max:
+                raise _Garbled(f"it sent a frame of {len(body) + length} bytes")
+            piece = _read(source, length)
+            if not head & _MORE:
+                return bytes(body + piece if body else piece).split(b"\n")
+            body += piece
 
     def _died(self, reason: str, *, timed_out: bool = False) -> NoReturn:
         """Bury the process and say why it is dead."""
@@ -357,5 +373,5 @@ def _common(frame: _Frame) -> dict[str, Any]:
 
 
 def _seed_numbers(seed: bytes) -> list[int]:
-    """Return the first 16 bytes as the four numbers that random numbers begin with."""
-    return [int.from_bytes(seed[start : start + 4], "little") for start in range(0, 16, 4)]
+    """Return up to 32 bytes as the numbers that random numbers begin with."""
+    return [int.from_bytes(seed[start : start + 4], "little") for start in range(0, min(len(seed), 32), 4)]

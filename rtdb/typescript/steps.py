@@ -43,7 +43,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     ``module``  ``folder/messages.js``
     ``args``    the JSON of an array of one object
     ``now_ms``  what the time is
-    ``seed``    16 bytes or more: where random numbers begin
+    ``seed``    16 to 32 bytes: where random numbers begin
     """
 
     module: str

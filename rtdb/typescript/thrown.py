@@ -12,20 +12,25 @@ __all__ = ["Thrown", "describe"]
 
 
 class Thrown(NamedTuple):
-    """``frames`` are lines with line ends; ``data`` is the JSON of a ConvexError's data."""
+    """``frames`` are lines with line ends; ``data`` is the JSON of a ConvexError's data; ``code`` is what the error
+    itself says, which may be one of the app's own."""
 
     message: str
     frames: str
     data: bytes | None
+    code: str | None
+    text: str
+    """Its message alone."""
 
 
 class _Described(msgspec.Struct):
-    """How `realm.js` describes a value that was thrown. ``name`` is None for what is not an error."""
+    """How the realm describes a value that was thrown. ``name`` is None for what is not an error."""
 
     message: str = ""
     name: str | None = None
     stack: str = ""
     data: str | None = None
+    code: str | None = None
 
 
 def describe(described: str, maps: SourceMaps, frames_max: int) -> Thrown:
@@ -34,4 +39,4 @@ def describe(described: str, maps: SourceMaps, frames_max: int) -> Thrown:
     parts = [part for part in (error.name, error.message) if part]
     message = f"Uncaught {': '.join(parts)}".rstrip()
     data = None if error.data is None else error.data.encode()
-    return Thrown(message, maps.frames(error.stack, frames_max), data)
+    return Thrown(message, maps.frames(error.stack, frames_max), data, error.code, error.message)

@@ -2,34 +2,29 @@
 
 import { Context, Refused, Thrown, TimedOut } from "./contexts.js";
 
-const SCHEMA = "schema.js";
-const AUTH_CONFIG = "auth.config.js";
-const WITHOUT_FUNCTIONS = new Set([SCHEMA, AUTH_CONFIG, "convex.config.js"]);
+const PHASES = { __proto__: null, "schema.js": "schema", "auth.config.js": "auth" };
+const WITHOUT_FUNCTIONS = new Set(["schema.js", "auth.config.js", "convex.config.js"]);
 
 // Return a frame with a line for each of `paths`: what it exports, or how it failed.
-export async function analyze(scripts, modules, { paths, variables, milliseconds }) {
+export async function analyze(modules, { paths, variables, milliseconds }) {
   const known = new Map(Object.entries(variables));
   const lines = [];
   let left = milliseconds;
   for (const path of paths) {
-    const { taken, ...analyzed } = await analyzeModule(scripts, modules, path, known, left);
+    const { taken, ...analyzed } = await analyzeModule(modules, path, known, left);
     left -= taken;
     lines.push(JSON.stringify({ path, ...analyzed }));
   }
   return [{ type: "analyzed" }, lines];
 }
 
-async function analyzeModule(scripts, modules, path, variables, milliseconds) {
-  const asked = [];
-  const context = new Context(scripts, modules, (name) => {
-    asked.push(name);
-    return variables.get(name);
-  });
+async function analyzeModule(modules, path, variables, milliseconds) {
+  const context = new Context(modules, (name) => variables.get(name));
   let taken = 0;
   let text = null;
   let described = null;
   try {
-    const imported = await context.import(path, milliseconds, path === SCHEMA);
+    const imported = await context.import(path, milliseconds, PHASES[path]);
     taken = imported.taken;
     context.guest.analyze(
       imported.namespace,
@@ -44,14 +39,6 @@ async function analyzeModule(scripts, modules, path, variables, milliseconds) {
     if (error instanceof TimedOut) return { taken, timedOut: true, logs: context.importLogs };
     if (!(error instanceof Thrown)) throw error;
     described = error.described;
-  }
-  if (path === AUTH_CONFIG) {
-    // Whatever the module made of it: without the variable it is not the configuration that was meant.
-    const unset = asked.find((name) => !variables.has(name));
-    if (unset !== undefined) return { taken, unset };
-  }
-  if (path === SCHEMA && asked.length > 0) {
-    return { taken, refused: "Environment variables unsupported when evaluating schema", logs: [] };
   }
   if (described !== null) return { taken, described, logs: context.importLogs };
   if (text === null) return { taken, refused: "The module's exports could not be read.", logs: context.importLogs };

@@ -8,7 +8,9 @@
 
 import { setImmediate } from "node:timers";
 import vm from "node:vm";
+import guestSource from "./guest.js" with { type: "text" };
 import { hostCalls } from "./host_calls.js";
+import realmSource from "./realm.js";
 
 // What a context has been doing when its time was up.
 export class TimedOut extends Error {}
@@ -25,6 +27,8 @@ export class Thrown extends Error {
 export class Refused extends Error {}
 
 const TICK = new vm.Script("0");
+const REALM = new vm.Script(realmSource, { filename: "rtdb:realm.js" });
+const GUEST = new vm.Script(guestSource, { filename: "rtdb:guest.js" });
 
 // Let this process's event loop turn once: only then does Deno tell of rejections that nobody handles.
 export const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -47,13 +51,13 @@ export class Modules {
   }
 }
 
-// What a context calls while it imports, and when nothing executes in it.
+// What a context calls while it imports.
 class Importing {
   constructor(now, lookUp) {
     this.now = now;
     this.lookUp = lookUp;
     this.logs = [];
-    this.aborted = null; // why, once it is
+    this.aborted = null;
   }
   time() {
     return this.now;
@@ -88,13 +92,11 @@ export function addLog(logs, level, text) {
 }
 
 export class Context {
-  #scripts;
   #modules;
   #linked = new Map();
 
-  // `scripts` are realm.js and guest.js, compiled; `owner` answers what the context asks for (Importing, Execution).
-  constructor(scripts, modules, lookUp) {
-    this.#scripts = scripts;
+  // `owner` answers what the context asks for: Importing, and then an Execution.
+  constructor(modules, lookUp) {
     this.#modules = modules;
     this.owner = new Importing(modules.importMs, lookUp);
     this.importLogs = this.owner.logs;
@@ -107,21 +109,21 @@ export class Context {
       microtaskMode: "afterEvaluate",
       codeGeneration: { strings: false, wasm: false },
     });
-    const boot = this.#scripts.realm.runInContext(this.global);
-    this.realm = boot(this.#hostCalls());
-    this.guest = this.#scripts.guest.runInContext(this.global)(this.realm);
+    this.realm = REALM.runInContext(this.global)(this.#hostCalls());
+    this.guest = GUEST.runInContext(this.global)(this.realm);
   }
 
-  // Everything of the host that realm.js can call: strings, numbers and booleans in and out.
+  // Everything of the host that the realm can call: strings, numbers and booleans in and out.
   #hostCalls() {
     return {
+      __proto__: null,
       ...hostCalls,
-      abort: (message) => this.owner.abort(message),
       now: () => this.owner.time(),
       log: (level, text) => this.owner.log(level, text),
       syscall: (op, json) => this.owner.syscall(op, json),
       asyncSyscall: (op, json, resolve, reject) => this.owner.asyncSyscall(op, json, resolve, reject),
       variable: (name) => this.owner.variable(name),
+      abort: (message) => this.owner.abort(message),
     };
   }
 
@@ -163,27 +165,25 @@ export class Context {
     return described ?? UNREADABLE;
   }
 
-  // What runs from now on is a query or a mutation, for `owner`.
-  enter(kind, seed, owner) {
-    this.owner = owner;
-    this.realm.enter(kind, this.#modules.importMs);
+  // Have what follows be of a phase, as realm/phase.js knows them, with random numbers that begin with the seed.
+  enter(phase, seed) {
+    this.realm.enter(phase, this.#modules.importMs);
     this.realm.seed(...seed);
   }
 
   // Import a module with what it imports, in so many milliseconds; return {namespace, taken}. Raises Refused, Thrown,
   // TimedOut.
-  async import(path, milliseconds, isAlone = false) {
+  async import(path, milliseconds, phase = "import") {
     let module;
     try {
-      module = this.#link(path, null, isAlone);
+      module = this.#link(path, null, phase === "schema");
       module.instantiate();
     } catch (error) {
       if (error instanceof Refused) throw error;
       // A mistake of syntax: no code of the app has run yet, so the error is what the engine made it.
       throw new Thrown(JSON.stringify({ name: error.name, message: error.message, stack: error.stack }));
     }
-    this.realm.enter("import", this.#modules.importMs);
-    this.realm.seed(...this.#modules.importSeed);
+    this.enter(phase, this.#modules.importSeed);
     let ending = null;
     this.guest.defer(() => {
       module.evaluate().then(
@@ -191,8 +191,9 @@ export class Context {
         () => (ending = "errored"),
       );
     });
+    const importing = this.owner;
     const taken = await this.tick(milliseconds);
-    if (this.owner.aborted !== null) throw new Refused(this.owner.aborted);
+    if (importing.aborted !== null) throw new Refused(importing.aborted);
     if (module.status === "errored") throw new Thrown(await this.describe(module.error));
     if (ending !== "evaluated") throw new Refused("Top-level awaits in source files are unsupported");
     return { namespace: module.namespace, taken };

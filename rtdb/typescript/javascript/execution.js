@@ -32,7 +32,7 @@ export class Execution {
   #requests = 0;
   #outcome = null;
   #logs = [];
-  #looked = { time: false, random: false };
+  #hasLookedAtTime = false;
   #used;
   #waited = 0;
 
@@ -44,12 +44,13 @@ export class Execution {
     this.#used = used;
     this.#ask = ask;
     this.#logs = context.importLogs.slice();
+    context.owner = this;
   }
 
   // --- what the context calls ---------------------------------------------------------------------------------------
 
   time() {
-    this.#looked.time = true;
+    this.#hasLookedAtTime = true;
     return this.#begin.now;
   }
 
@@ -86,9 +87,9 @@ export class Execution {
     return answer === "null" ? undefined : JSON.parse(answer);
   }
 
-  // Fail, whatever the app's code catches.
+  // Whatever the app's code still does, this is how the execution ends.
   abort(message) {
-    this.#outcome = { refused: message };
+    this.#ended({ refused: message });
   }
 
   #nextRow(json, resolve, reject) {
@@ -132,15 +133,15 @@ export class Execution {
 
   // Call the function and return the first frame for the parent as [header, lines].
   begin(namespace, args) {
-    this.#context.enter(this.#begin.kind, this.#begin.seed, this);
+    this.#context.enter(this.#begin.kind, this.#begin.seed);
     this.#context.guest.invoke(
       namespace,
       this.#begin.module,
       this.#begin.export,
       this.#begin.kind,
       args,
-      (result) => this.#returned(String(result)),
-      (described) => this.#ended({ described: String(described) }),
+      (result) => this.#returned(result),
+      (described) => this.#ended({ described }),
       (message) => this.#ended({ refused: message }),
     );
     return this.#step();
@@ -212,7 +213,7 @@ export class Execution {
       ...fields,
       logs,
       streams: this.#streams.uses(),
-      time: this.#looked.time,
+      time: this.#hasLookedAtTime,
       milliseconds: this.#used,
     };
   }

@@ -3,16 +3,14 @@
 //
 // Between two frames, contexts are made ready for the modules that are called (`prewarmed.js`).
 
-import vm from "node:vm";
 import { analyze } from "./analysis.js";
 import { Channel } from "./channel.js";
 import { handleRejections, Modules, Refused, Thrown, TimedOut, turn } from "./contexts.js";
 import { Execution } from "./execution.js";
-import guest from "./guest.js" with { type: "text" };
 import { Prewarmed } from "./prewarmed.js";
-import realm from "./realm.js";
 import { selfTest } from "./self_test.js";
 
+const EXIT_SOFTWARE = 70; // a mistake of ours
 const EXIT_IN_DOUBT = 3; // a wait for the parent was cut short: nobody knows where in a frame we are
 
 const { stdin, stdout, exit } = Deno;
@@ -21,16 +19,11 @@ const channel = new Channel((buffer) => stdin.readSync(buffer), (bytes) => stdou
 class Host {
   #modules = null;
   #executions = new Map();
-  #scripts;
   #prewarmed;
   #isAsking = false;
 
   constructor(start) {
-    this.#scripts = {
-      realm: new vm.Script(realm, { filename: "rtdb:realm.js" }),
-      guest: new vm.Script(guest, { filename: "rtdb:guest.js" }),
-    };
-    this.#prewarmed = new Prewarmed(this.#scripts, start.contextsMax);
+    this.#prewarmed = new Prewarmed(start.contextsMax);
   }
 
   // Answer frames until the parent is gone.
@@ -59,7 +52,7 @@ class Host {
       case "load":
         return this.#load(header);
       case "analyze":
-        return analyze(this.#scripts, this.#modules, header);
+        return analyze(this.#modules, header);
       default:
         throw new Error(`no frame is of type ${header.type}`);
     }
@@ -86,7 +79,7 @@ class Host {
       else if (error instanceof Thrown) failed = { described: error.described };
       else if (error instanceof TimedOut) failed = { timedOut: true };
       else throw error;
-      const nothing = { logs: error.logs ?? [], streams: [], time: false, milliseconds: used };
+      const nothing = { logs: error.logs ?? [], streams: [], milliseconds: used };
       return [{ type: "threw", execution: begin.execution, error: failed, ...nothing }, []];
     }
   }
@@ -110,10 +103,16 @@ class Host {
   }
 }
 
-handleRejections();
 const start = channel.receive();
 if (start !== null) {
-  channel.send({ type: "hello", deno: Deno.version.deno, failures: await selfTest() });
-  await new Host(start.header).run();
+  const failures = start.header.isTested ? [] : await selfTest();
+  handleRejections();
+  channel.send({ type: "hello", deno: Deno.version.deno, failures });
+  try {
+    await new Host(start.header).run();
+  } catch (error) {
+    console.error(error);
+    exit(EXIT_SOFTWARE);
+  }
 }
 exit(0);

@@ -10,15 +10,13 @@ const PER_MODULE_MAX = 2;
 const IMPORT_MILLISECONDS = 1000;
 
 export class Prewarmed {
-  #scripts;
   #contextsMax;
   #modules = null;
   #ready = new Map(); // path → [{context, namespace, variables}], the path that was called last at the end
   #unfit = new Set(); // paths whose import has failed: a call will say how
   #variables = new Map(); // name → value, as last told
 
-  constructor(scripts, contextsMax) {
-    this.#scripts = scripts;
+  constructor(contextsMax) {
     this.#contextsMax = contextsMax;
   }
 
@@ -40,7 +38,7 @@ export class Prewarmed {
       const { context, namespace, variables } = ready.pop();
       if ([...variables].every(([name, value]) => lookUp(name) === value)) return { context, namespace, taken: 0 };
     }
-    const context = new Context(this.#scripts, this.#modules, lookUp);
+    const context = new Context(this.#modules, lookUp);
     try {
       const imported = await context.import(path, begin.milliseconds);
       this.#unfit.delete(path);
@@ -83,7 +81,7 @@ export class Prewarmed {
       variables.set(name, value);
       return value;
     };
-    const context = new Context(this.#scripts, this.#modules, lookUp);
+    const context = new Context(this.#modules, lookUp);
     try {
       const { namespace } = await context.import(path, IMPORT_MILLISECONDS);
       if (!isGuess) ready.push({ context, namespace, variables });
