@@ -46,6 +46,7 @@ class Bench:
             Config(data_dir=directory, limits=self.limits), clock=SystemClock(), random=SystemRandom()
         )
         self.services = Services(
+            "bench",
             CursorCodec(bytes(16), "bench"),
             EnvironmentVariables(bytes(16), {}, self.limits),
             FileAddresses("http://bench", UploadTokens(bytes(16), "bench")),

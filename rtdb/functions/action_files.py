@@ -16,7 +16,7 @@ from rtdb.clock import Clock
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError, InternalError, RtdbError
 from rtdb.functions.blob import Blob
-from rtdb.functions.function_calls import as_exception
+from rtdb.functions.call_steps import as_exception
 from rtdb.link.frames import BY_SERVER, Answer, Origin, RequestKind
 from rtdb.values.json_codec import decode_canonical, encode
 

@@ -31,6 +31,7 @@ from rtdb.scheduler.schedule import Schedule, schedule_to_json
 from rtdb.schema.compiled import Check, compile_document_validator, compile_validator
 from rtdb.schema.schema import Schema
 from rtdb.schema.validators import Validator
+from rtdb.typescript.host import Host
 from rtdb.values.function_path import parse_function_path
 from rtdb.values.value import Value
 
@@ -113,12 +114,16 @@ class AppFunction:
 class App:
     """A loaded app: its functions by canonical path, schema, HTTP routes, cron jobs, and its description.
 
-    ``router`` holds the HTTP actions in Python. Raises :class:`AppLoadError` where the parts do not fit together.
+    ``router`` holds the HTTP actions in Python, ``host`` has the TypeScript modules loaded, if there are any. Raises
+    :class:`AppLoadError` where the parts do not fit together.
     """
 
-    def __init__(self, root: Path, parts: Sequence[AppPart], router: HttpRouter | None = None) -> None:
+    def __init__(
+        self, root: Path, parts: Sequence[AppPart], *, router: HttpRouter | None = None, host: Host | None = None
+    ) -> None:
         self.root = root
         self.router = router
+        self.host = host
         self.schema = _only(parts, "schema", "a schema", "InvalidSchemaExport")
         self.tables = TableNames()
         found = _joined(parts)

@@ -22,7 +22,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -36,7 +36,11 @@ from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.description import RouteDescription
 from rtdb.functions.error_report import report_exception
 from rtdb.functions.http_router import HttpRouter
+from rtdb.functions.typescript.app_part import describe_modules
 from rtdb.schema.schema import Schema, check_schema_limits
+from rtdb.typescript.analysis import AnalysisError
+from rtdb.typescript.host import Host, HostDied, HostUnavailable
+from rtdb.typescript.module_set import read_module_set
 from rtdb.values.function_path import parse_function_path
 
 __all__ = ["App", "AppFunction", "AppLoadError", "TableNames", "load_app", "load_schema"]
@@ -48,12 +52,37 @@ RESERVED_MODULES = frozenset({"schema", "crons", "http", "auth_config"})
 _NO_MODULES = frozenset({"__pycache__", GENERATED})
 """Directories whose files hold no functions."""
 
+Variables = Callable[[], Mapping[str, str]]
+
 _package_numbers = itertools.count()
 
 
-def load_app(directory: Path, limits: Limits) -> App:
-    """Import the app in ``directory``. Raises :class:`AppLoadError`."""
+def load_app(directory: Path, limits: Limits, variables: Variables = dict) -> App:
+    """Load the app in ``directory``; one with TypeScript modules has a host that somebody must close.
+
+    ``variables`` returns the environment variables, which those modules may look at. Raises :class:`AppLoadError`.
+    """
     root = directory.resolve()
+    python, router = _load_python(root, limits)
+    modules = read_module_set(root)
+    if modules is None:
+        return App(root, [python], router=router)
+    host = Host(limits)
+    try:
+        host.load(modules)
+        typescript = describe_modules(host.analyze(variables()), limits)
+        return App(root, [python, typescript], router=router, host=host)
+    except (AnalysisError, HostDied) as error:
+        host.close()
+        raise load_error(error.message, code=error.code) from error
+    except HostUnavailable as error:
+        raise load_error(str(error), code="TypeScriptUnavailable") from error
+    except BaseException:
+        host.close()
+        raise
+
+
+def _load_python(root: Path, limits: Limits) -> tuple[AppPart, HttpRouter | None]:
     package = _make_package(root)
     definitions: dict[str, FunctionDefinition] = {}
     schema: Schema | None = None
@@ -70,14 +99,14 @@ def load_app(directory: Path, limits: Limits) -> App:
             crons = _find_crons(module)
         elif name not in RESERVED_MODULES:
             _collect(name, module, definitions)
-    python = AppPart(
+    part = AppPart(
         language="Python",
         functions=[_part_function(path, definition) for path, definition in definitions.items()],
         schema=schema,
         routes=None if router is None else [RouteDescription(path, method) for path, method, _ in router.routes()],
         crons=[_part_cron(job, definitions) for job in crons.jobs],
     )
-    return App(root, [python], router)
+    return part, router
 
 
 def load_schema(directory: Path, limits: Limits) -> Schema | None:

@@ -95,7 +95,17 @@ class Calls(Protocol):
 class Invocation:
     """What one execution was given, and what it looked at."""
 
-    __slots__ = ("entropy", "identity", "identity_error", "job", "log_lines", "now_ns", "read_identity", "read_time")
+    __slots__ = (
+        "entropy",
+        "identity",
+        "identity_error",
+        "job",
+        "log_lines",
+        "now_ns",
+        "read_identity",
+        "read_time",
+        "request",
+    )
 
     def __init__(
         self,
@@ -113,9 +123,21 @@ class Invocation:
         """What was wrong with the credentials, if the call was made all the same."""
         self.job = scheduled.id if scheduled is not None and scheduled.kind == "job" else None
         """Internal id of the scheduled function that this is the run of."""
+        self.request = ""
+        """The id under which whoever asked finds this execution again."""
         self.log_lines = log_lines
         self.read_time = False
         self.read_identity = False
+
+    def look_at_identity(self) -> bytes | None:
+        """Return the caller's attributes as JSON, None for anonymous. Looking makes the result this caller's own.
+
+        Raises DeveloperError where the credentials are not known to this server.
+        """
+        self.read_identity = True
+        if self.identity_error is not None:
+            raise DeveloperError(self.identity_error.message, code=self.identity_error.code)
+        return self.identity
 
 
 class TableReader:
@@ -248,10 +270,7 @@ class Auth:
 
         In an HTTP action it raises what is wrong with credentials that this server does not know.
         """
-        self._invocation.read_identity = True
-        if self._invocation.identity_error is not None:
-            raise DeveloperError(self._invocation.identity_error.message, code=self._invocation.identity_error.code)
-        identity = self._invocation.identity
+        identity = self._invocation.look_at_identity()
         if identity is None:
             return None
         attributes = decode_canonical(identity)

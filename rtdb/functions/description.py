@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A place in a developer's source: ``path`` as the source map names it, ``line`` and ``column`` from 1 on."""
+    """A place in a developer's source: ``path`` as the source map names it; line and column are counted from 0."""
 
     path: str
     line: int

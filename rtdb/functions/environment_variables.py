@@ -79,6 +79,11 @@ class EnvironmentVariables:
         assert table is not None, "system tables are always there"
         return map(_variable, transaction.scan_table(table))
 
+    def values(self, transaction: Transaction) -> dict[str, str]:
+        """Return all variables that can be read, by their names, the built-in ones included."""
+        stored = {variable.name: self.open(variable) for variable in self.all_stored(transaction)}
+        return {**self.built_in, **{name: value for name, value in stored.items() if value is not None}}
+
     def put(self, transaction: Transaction, name: str, value: str) -> int:
         """Set a variable and return its size. Nothing is written if it has that value already."""
         sealed = self.seal(name, value)

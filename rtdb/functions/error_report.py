@@ -22,7 +22,7 @@ from rtdb.functions.convex_error import ConvexError
 from rtdb.link.frames import ExecutionError
 from rtdb.values.json_codec import encode
 
-__all__ = ["format_frames", "is_ours", "report_exception", "sole_error"]
+__all__ = ["cut_message", "format_frames", "is_ours", "report_exception", "sole_error"]
 
 PACKAGE_PREFIX = f"{Path(__file__).parent.parent}/"
 
@@ -45,7 +45,7 @@ def report_exception(error: BaseException, root: Path, limits: Limits) -> Execut
             data = encode(error.data)
         except DeveloperError as invalid:
             code, message = "FunctionError", f"Uncaught Error: ConvexError with invalid data: {invalid.message}"
-    return ExecutionError(code, _cut(message, limits.error_message_bytes_max), frames, data)
+    return ExecutionError(code, cut_message(message, limits), frames, data)
 
 
 def format_frames(trace: TracebackType | None, root: Path, limits: Limits) -> str:
@@ -101,6 +101,7 @@ def _text(error: BaseException) -> str:
         return "(the exception's own __str__ failed)"
 
 
-def _cut(message: str, bytes_max: int) -> str:
+def cut_message(message: str, limits: Limits) -> str:
+    """Return an error's message, no longer than it may be."""
     encoded = message.encode("utf-8", "replace")
-    return encoded[:bytes_max].decode("utf-8", "ignore")
+    return encoded[: limits.error_message_bytes_max].decode("utf-8", "ignore")

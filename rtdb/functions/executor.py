@@ -31,10 +31,9 @@ from rtdb.clock import Clock, Random
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError, RtdbError
 from rtdb.functions.app_loader import App
-from rtdb.functions.context import Invocation
-from rtdb.functions.function_calls import (
+from rtdb.functions.call_steps import (
     CallFailed,
-    FunctionCalls,
+    CallTerminated,
     decode_arguments,
     file_path,
     find_function,
@@ -42,6 +41,8 @@ from rtdb.functions.function_calls import (
     parse_path,
     wrong_kind,
 )
+from rtdb.functions.context import Invocation
+from rtdb.functions.function_calls import FunctionCalls
 from rtdb.functions.log_lines import LogLines
 from rtdb.functions.services import Services
 from rtdb.link.frames import (
@@ -91,7 +92,7 @@ def execute(
     result: bytes | None = None
     try:
         result = execution.run()
-    except CallFailed as failed:
+    except (CallFailed, CallTerminated) as failed:
         error = failed.error
     except DeveloperError as failure:
         error = ExecutionError(failure.code, failure.message)
@@ -129,6 +130,7 @@ class _Execution:
         # Data-model §3.5: later than everything the snapshot contains, whatever the clock says.
         now_ns = max(snapshot.ts + 1, clock.now_ns())
         self._invocation = Invocation(now_ns, random, call.identity, LogLines(limits), call.scheduled)
+        self._invocation.request = call.origin.request
         self._kind: FunctionKind = "mutation" if call.kind == "mutation" else "query"
         self._transaction = self._begin(writable=self._kind == "mutation")
         self._replayed_ts: int | None = None
@@ -179,9 +181,8 @@ class _Execution:
             replayed = self._replay()
             if replayed is not None:
                 return replayed
-        arguments = decode_arguments(function.path, self._call.args, self._limits)
         calls = FunctionCalls(self._app, self._transaction, self._invocation, self._services, self._limits)
-        result, self._journal = calls.call(function, arguments, self._call.journal)
+        result, self._journal = calls.call(function, self._call.args, self._call.journal)
         self._warn(len(self._call.args), len(result))
         self._record(result)
         return result
@@ -195,7 +196,7 @@ class _Execution:
         savepoint = self._transaction.savepoint()
         try:
             result = self._run_work(work)
-        except CallFailed as failed:
+        except (CallFailed, CallTerminated) as failed:
             error = failed.error
             if error.system:
                 raise
@@ -223,7 +224,7 @@ class _Execution:
             # The hub has not heard of the deploy that made it an action.
             raise CallFailed(ExecutionError("DeploymentChanged", GENERIC_MESSAGE, system=503))
         calls = FunctionCalls(self._app, self._transaction, self._invocation, self._services, self._limits)
-        result, _ = calls.call(function, work.arguments(), None)
+        result, _ = calls.call(function, encode(work.arguments()), None)
         self._warn(0, len(result))
         return result
 

@@ -41,6 +41,7 @@ from rtdb.storage.environment import Environment
 from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, INDEXES_TABLE, TABLES_TABLE
 from rtdb.transaction.overlay import Overlay
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
+from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import SYSTEM_PREFIX
 
 __all__ = ["Runner", "open_runner"]
@@ -191,14 +192,26 @@ def open_runner(
     stopwatch: Callable[[], int] = time.perf_counter_ns,
 ) -> tuple[Runner | None, frames.RunnerReady]:
     """Load the app and return its runner with what to tell the pool; no runner if the app cannot be loaded."""
+    limits = decode_config(start.config).limits
     try:
-        app = load_app(Path(start.bundle), decode_config(start.config).limits)
+        app = load_app(Path(start.bundle), limits, lambda: _variables(environment, start, random))
     except AppLoadError as error:
         return None, frames.RunnerReady(description=b"", error=error.error)
     except RtdbError as error:
         return None, frames.RunnerReady(description=b"", error=frames.ExecutionError(error.code, error.message))
     runner = Runner(environment, app, start, clock=clock, random=random, stopwatch=stopwatch)
     return runner, frames.RunnerReady(description=encode_description(app.description))
+
+
+def _variables(environment: Environment, start: frames.RunnerStart, random: Random) -> dict[str, str]:
+    """Return the environment variables there are now."""
+    config = decode_config(start.config)
+    variables = Services.of_runner(start, config).variables
+    with Snapshot(environment, SnapshotCache()) as snapshot:
+        transaction = Transaction(
+            snapshot, limits=config.limits, now_ns=0, random=random, writable=False, document_check=None
+        )
+        return variables.values(transaction)
 
 
 def _too_old(call: frames.Call, newest: Snapshot, error: SnapshotTooOldError) -> frames.Outcome:

@@ -31,10 +31,7 @@ from rtdb.functions.action_files import ActionFiles
 from rtdb.functions.action_variables import ActionVariables, Ask
 from rtdb.functions.app_loader import App, AppFunction
 from rtdb.functions.blob import Blob
-from rtdb.functions.context import Invocation
-from rtdb.functions.error_report import is_ours, report_exception, sole_error
-from rtdb.functions.fetch import Fetcher
-from rtdb.functions.function_calls import (
+from rtdb.functions.call_steps import (
     CallFailed,
     as_exception,
     call_depth_exceeded,
@@ -50,6 +47,9 @@ from rtdb.functions.function_calls import (
     path_of,
     wrong_kind,
 )
+from rtdb.functions.context import Invocation
+from rtdb.functions.error_report import is_ours, report_exception, sole_error
+from rtdb.functions.fetch import Fetcher
 from rtdb.functions.log_lines import LogLines, PrintCapture
 from rtdb.functions.scheduling import check_job_arguments, find_target
 from rtdb.link.frames import (

@@ -18,9 +18,12 @@ __all__ = ["Services"]
 class Services:
     """The parts of a runner that are the same for all calls, and need a key or an address of this server."""
 
-    __slots__ = ("addresses", "cursors", "system_functions", "variables")
+    __slots__ = ("addresses", "cursors", "instance_name", "system_functions", "variables")
 
-    def __init__(self, cursors: CursorCodec, variables: EnvironmentVariables, addresses: FileAddresses) -> None:
+    def __init__(
+        self, instance_name: str, cursors: CursorCodec, variables: EnvironmentVariables, addresses: FileAddresses
+    ) -> None:
+        self.instance_name = instance_name
         self.cursors = cursors
         self.variables = variables
         self.addresses = addresses
@@ -31,6 +34,7 @@ class Services:
         """Return those of a runner that was started so."""
         built_in = built_in_variables(start.cloud_url, start.site_url)
         return cls(
+            config.instance_name,
             CursorCodec(start.cursor_key, config.instance_name),
             EnvironmentVariables(start.environment_key, built_in, config.limits),
             FileAddresses(start.cloud_url, UploadTokens(start.upload_key, config.instance_name)),

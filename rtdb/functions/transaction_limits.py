@@ -6,9 +6,10 @@ The names are those that the reference has for them, in the app as in TypeScript
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Final, TypedDict
 
-__all__ = ["TransactionLimits", "allowance_of"]
+__all__ = ["TransactionLimits", "allowance_of", "metrics_of"]
 
 
 class TransactionLimits(TypedDict, total=False):
@@ -47,3 +48,11 @@ def allowance_of(limits: object) -> dict[str, int]:
         if type(value) not in (int, float) or not value >= 0:
             raise TypeError(f"`transaction_limits`: `{name}` must be a non-negative number, got {value!r}")
     return {_LIMIT_OF[name]: int(min(value, sys.maxsize)) for name, value in limits.items()}
+
+
+def metrics_of(used: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, float]]:
+    """Return what has been used, and of how much, by the names of the server's limits, as an app is told it."""
+    metrics = {name: used[limit] for name, limit in _LIMIT_OF.items()}
+    # The content of files is not read or written in a transaction.
+    metrics |= dict.fromkeys(("filesRead", "fileReadBytes", "filesWritten", "fileWriteBytes"), (0, 0))
+    return {name: {"used": float(count), "remaining": float(limit - count)} for name, (count, limit) in metrics.items()}

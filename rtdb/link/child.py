@@ -41,8 +41,12 @@ def become_child(parent_pid: int, name: str) -> None:
 
 
 def limit_memory(data_bytes_max: int) -> None:
-    """Limit private memory. ``RLIMIT_DATA`` and not ``RLIMIT_AS``, which would count the database map."""
-    resource.setrlimit(resource.RLIMIT_DATA, (data_bytes_max, data_bytes_max))
+    """Limit private memory. ``RLIMIT_DATA`` and not ``RLIMIT_AS``, which would count the database map.
+
+    It is the soft limit: a process that this one starts has a limit of its own, which may be higher.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (data_bytes_max, hard))
 
 
 def calm_collector() -> None:

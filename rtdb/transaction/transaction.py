@@ -367,6 +367,11 @@ class Transaction:
         return self._workspace.snapshot.seq
 
     @property
+    def ts(self) -> int:
+        """The timestamp of that position, nanoseconds."""
+        return self._workspace.snapshot.ts
+
+    @property
     def now_ns(self) -> int:
         """When it began."""
         return self._now_ns

@@ -43,7 +43,17 @@ from rtdb.values.violations import (
     unpaired_surrogate,
 )
 
-__all__ = ["canonicalize", "decode", "decode_canonical", "encode", "encode_exact", "to_clean", "to_export"]
+__all__ = [
+    "canonical_form",
+    "canonicalize",
+    "decode",
+    "decode_canonical",
+    "encode",
+    "encode_exact",
+    "to_clean",
+    "to_export",
+    "value_of",
+]
 
 # These limits are part of the format, the same for every server, and so are not configurable here.
 _LEVELS_MAX: Final = DEFAULT_LIMITS.value_nesting_max
@@ -193,11 +203,28 @@ def decode(data: bytes) -> Value:
 
 def canonicalize(data: bytes) -> bytes:
     """Return the canonical form of encoded JSON from anywhere. Raises what :func:`decode` raises."""
+    return canonical_form(data)[1]
+
+
+def canonical_form(data: bytes) -> tuple[Value, bytes]:
+    """Return the value of encoded JSON from anywhere, and its canonical form. Raises what :func:`decode` raises."""
     value = decode(data)
     if _DOLLAR in data or _MINUS in data:
         # There may be a special form, or a bare -0.0, which is a special form when canonical.
-        return encode(value)
-    return _write(value)
+        return value, encode(value)
+    return value, _write(value)
+
+
+def value_of(parsed: Any) -> Value:
+    """Return the value of encoded JSON from anywhere that msgspec has parsed, which is changed by that.
+
+    Raises what :func:`decode` raises. Whoever holds the JSON checks how large it is.
+    """
+    try:
+        value: Value = _value(parsed, _LEVELS_MAX)
+    except DeveloperError as error:
+        raise BadRequestError(error.message, code=error.code) from error
+    return value
 
 
 def decode_canonical(data: bytes) -> Value:

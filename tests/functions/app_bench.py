@@ -44,7 +44,7 @@ def write_app(directory: Path, **modules: str) -> Path:
 
 
 class AppBench:
-    """Calls functions of an app and commits what its mutations want."""
+    """Calls functions of an app and commits what its mutations want. ``directory / "app"`` may hold other modules."""
 
     def __init__(self, directory: Path, limits: Limits | None = None, **modules: str) -> None:
         self.directory = directory
@@ -57,6 +57,7 @@ class AppBench:
         built_in = {CLOUD_URL: "http://cloud", SITE_URL: "http://site"}
         self.tokens = UploadTokens(bytes(16), "rtdb")
         self.services = Services(
+            "rtdb",
             self.cursors,
             EnvironmentVariables(bytes(16), built_in, self.limits),
             FileAddresses("http://files.example", self.tokens),
@@ -163,4 +164,6 @@ class AppBench:
             maintenance.step()
 
     def close(self) -> None:
+        if self.app.host is not None:
+            self.app.host.close()
         self.committer.environment.close()

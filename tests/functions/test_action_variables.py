@@ -75,6 +75,7 @@ async def test_a_value_of_another_secret_is_said_to_be_and_does_not_hide_the_oth
     async with running_actions(tmp_path, m=APP) as bench:
         update(bench, OLD="1")
         bench.app.services = Services(
+            "rtdb",
             bench.app.services.cursors,
             EnvironmentVariables(b"another key 16 b", {}, Limits()),
             bench.app.services.addresses,

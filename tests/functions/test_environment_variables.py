@@ -255,7 +255,7 @@ def test_the_disk_never_sees_a_value(bench: AppBench) -> None:
 def test_a_value_sealed_with_another_secret_is_said_to_be_and_can_be_set_again(bench: AppBench) -> None:
     update(bench, A="1", B="1")
     variables = EnvironmentVariables(b"another key 16 b", {}, bench.limits)
-    bench.services = Services(bench.cursors, variables, bench.services.addresses)
+    bench.services = Services("rtdb", bench.cursors, variables, bench.services.addresses)
     for error in (bench.error("app:value", {"name": "A"}), bench.error(LIST, internal=True)):
         assert error.code == "EnvironmentVariableUnreadable"
         assert "instance.secret" in error.message

@@ -28,7 +28,8 @@ class QueryStream {
   }
 
   drop() {
-    if (this.next < this.rows.length) this.isDone = false;
+    // What was the end may not be it any more, unless it has been seen.
+    this.isDone = this.hasEnded;
     this.rows = [];
     this.next = 0;
   }

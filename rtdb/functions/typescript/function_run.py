@@ -1,0 +1,142 @@
+"""One call of a query or mutation in TypeScript: the host runs its code, and its syscalls are answered here.
+
+::
+
+    begin ─▶ syscalls ─▶ answers ─▶ syscalls ─▶ … ─▶ a result, or an error
+
+A call inside of a call begins while the outer one waits for its answer, so the executions of a host lie on each other
+like the frames of a stack.
+"""
+
+from __future__ import annotations
+
+from typing import Final, get_args
+
+import structlog
+
+from rtdb.config import Limits
+from rtdb.errors import DeveloperError
+from rtdb.functions.app import App, AppFunction
+from rtdb.functions.call_steps import CallFailed, CallTerminated
+from rtdb.functions.convex_error import ConvexError
+from rtdb.functions.error_report import cut_message, is_ours
+from rtdb.functions.function_scope import FunctionScope
+from rtdb.functions.log_lines import LogLevel
+from rtdb.functions.typescript.transaction_syscalls import TransactionSyscalls
+from rtdb.link.frames import ExecutionError
+from rtdb.typescript.host import Host, HostDied
+from rtdb.typescript.steps import (
+    Answered,
+    Invocation,
+    Refused,
+    Reply,
+    Returned,
+    Rows,
+    Step,
+    SyscallRequest,
+    Syscalls,
+    Threw,
+)
+from rtdb.values.json_codec import canonicalize, encode
+
+__all__ = ["run_function"]
+
+SEED_BYTES: Final = 16
+_NS_PER_MS: Final = 1_000_000
+_LEVELS: Final[dict[str, LogLevel]] = {level: level for level in get_args(LogLevel)}
+
+_log = structlog.get_logger("rtdb.functions")
+
+
+def run_function(
+    host: Host, app: App, function: AppFunction, scope: FunctionScope, arguments: bytes, limits: Limits
+) -> bytes:
+    """Run the app's code and return what it says is the JSON of its result.
+
+    Raises CallFailed for what the code has thrown, and CallTerminated when its process came to an end.
+    """
+    run = _FunctionRun(host, app, function, scope, limits)
+    try:
+        return run.to_end(arguments)
+    except HostDied as died:
+        _log.warning("the process of TypeScript functions ended", path=str(function.path), words=died.words)
+        terminated = CallTerminated(ExecutionError(died.code, died.message))
+        scope.transaction.fail(terminated)
+        raise terminated from None
+
+
+class _FunctionRun:
+    def __init__(self, host: Host, app: App, function: AppFunction, scope: FunctionScope, limits: Limits) -> None:
+        self._host = host
+        self._function = function
+        self._scope = scope
+        self._limits = limits
+        self._syscalls = TransactionSyscalls(app, function, scope)
+
+    def to_end(self, arguments: bytes) -> bytes:
+        step = self._host.begin(self._invocation(arguments))
+        while True:
+            try:
+                self._note(step)
+                if not isinstance(step, Syscalls):
+                    break
+                replies = [self._answer(request) for request in step.requests]
+            except BaseException:
+                self._host.abandon(step.execution)
+                raise
+            step = self._host.resume(step.execution, replies)
+        if isinstance(step, Returned):
+            return step.result
+        assert isinstance(step, Threw)
+        raise CallFailed(self._error(step))
+
+    def _invocation(self, arguments: bytes) -> Invocation:
+        path, invocation = self._function.path, self._scope.invocation
+        assert self._function.kind != "action", "actions run elsewhere"
+        return Invocation(
+            module=f"{path.module}.js",
+            export=path.export,
+            kind=self._function.kind,
+            args=arguments if arguments.lstrip().startswith(b"[") else b"[%b]" % arguments,
+            now_ms=invocation.now_ns // _NS_PER_MS,
+            seed=invocation.entropy.bytes(SEED_BYTES),
+        )
+
+    def _note(self, step: Step) -> None:
+        """Take in what the code has done by itself."""
+        invocation = self._scope.invocation
+        for line in step.log_lines:
+            invocation.log_lines.add(_LEVELS.get(line.level, "LOG"), line.text)
+        invocation.read_time |= step.looked_at_time
+        try:
+            for use in step.streams:
+                self._syscalls.note_use(use.query, use.rows, ended=use.ended, closed=use.closed)
+        except DeveloperError as error:
+            # More was read than may be, out of what had been sent ahead. The code cannot be told any more.
+            raise CallFailed(ExecutionError(error.code, f"Uncaught Error: {error.message}")) from None
+
+    def _answer(self, request: SyscallRequest) -> Reply:
+        number = request.number
+        try:
+            if request.query is not None:
+                rows, done = self._syscalls.next_rows(request.query, request.args)
+                return Rows(number, rows, done)
+            if request.synchronous:
+                return Answered(number, self._syscalls.call_synchronous(request.op, request.args))
+            return Answered(number, self._syscalls.call(request.op, request.args))
+        except ConvexError as error:
+            return Refused(number, error.message, encode(error.data))
+        except Exception as error:
+            if is_ours(error):
+                self._scope.transaction.fail(error)
+                raise
+            return Refused(number, error.message if isinstance(error, DeveloperError) else str(error))
+
+    def _error(self, threw: Threw) -> ExecutionError:
+        message, data = threw.message, threw.data
+        if data is not None:
+            try:
+                data = canonicalize(data)
+            except DeveloperError as invalid:
+                message, data = f"Uncaught Error: ConvexError with invalid data: {invalid.message}", None
+        return ExecutionError(threw.code, cut_message(message, self._limits), threw.frames, data)
