@@ -80,9 +80,13 @@ class Deno:
         for end in (self.socket, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
 
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+
         def become_child() -> None:
-            # Between fork and exec: nothing but a system call, whose effect the kernel keeps over exec.
+            # Between fork and exec: nothing but system calls, whose effect the kernel keeps over exec.
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            # A runner's limit of memory is its own: Deno does not even start under it.
+            resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
         v8_flags = f"--max-old-space-size={heap_bytes_max >> 20},--disallow-code-generation-from-strings"
         binary = binary or find_deno()
@@ -95,7 +99,7 @@ class Deno:
                 env=dict(_ENVIRONMENT),
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=become_child,  # noqa: PLW1509  # a system call only, and no other way to it
+                preexec_fn=become_child,  # noqa: PLW1509  # system calls only, and no other way to them
             )
         except OSError as error:
             self.socket.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
 
@@ -101,3 +104,11 @@ def test_an_execution_of_a_process_that_died_cannot_go_on(functions: Functions, 
 def test_module_state_does_not_outlive_a_call(functions: Functions) -> None:
     functions.load("let count = 0;" + query("return ++count;"))
     assert [functions.result() for _ in range(5)] == [1] * 5
+
+
+def test_it_starts_in_a_process_whose_own_memory_is_limited() -> None:
+    """A runner is one: Deno reserves more at its start than a runner may have."""
+    script = "from rtdb.config import Limits; from rtdb.link.child import limit_memory; "
+    script += "from rtdb.typescript.host import Host; "
+    script += "limit_memory(Limits().runner_memory_bytes_max); host = Host(Limits()); host.start(); host.close()"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
