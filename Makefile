@@ -27,6 +27,9 @@ DATA_DIR ?= .rtdb-data
 PORT ?= 3210
 # Extra words for pytest: make test ARGS='-k counter -x'
 ARGS ?=
+# Tests that run side by side, a file at a time: one for each core, and not more than this many.
+WORKERS ?= $(shell cores=$$(nproc); echo $$(( cores < 4 ? cores : 4 )))
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 INSTALLED := $(VENV)/.installed
 NODE_INSTALLED := tests/clients/node_modules/.installed
@@ -41,10 +44,10 @@ run: $(INSTALLED)
 	    --no-redact-errors $(ARGS)
 
 test: check $(NODE_INSTALLED) $(CHROMIUM) compiler
-	$(BIN)/pytest -m 'not soak' $(ARGS)
+	$(PYTEST) -m 'not soak' $(ARGS)
 
 quick: $(INSTALLED)
-	$(BIN)/pytest -m 'not slow and not soak' -x $(ARGS)
+	$(PYTEST) -m 'not slow and not soak' -x $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

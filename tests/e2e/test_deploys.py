@@ -19,6 +19,7 @@ from rtdb.storage.check import check
 from tests.e2e.conftest import StartClient
 from tests.e2e.deploys import deploy, target_of, write_modules
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import wait_until
 
 ITEMS = """
     VERSION = {version}
@@ -422,14 +423,16 @@ class Usage(NamedTuple):
     disk: float
 
 
+def is_settled(server: ServerProcess) -> bool:
+    names = list(server.descendants().values())
+    # What has just been started has not taken its name yet.
+    return names.count("rtdb-runner") == 3 and all(name.startswith("rtdb-") for name in names)
+
+
 def settled(server: ServerProcess) -> Usage:
-    """Wait until the runners of earlier code are gone, and measure."""
-    deadline = threading.Event()
-    for _ in range(100):
-        found = server.descendants()
-        if list(found.values()).count("rtdb-runner") <= 3:
-            break
-        deadline.wait(0.1)
+    """Wait until the runners of earlier code are gone and nothing is starting, and measure."""
+    wait_until(lambda: is_settled(server))
+    found = server.descendants()
     memory: dict[str, int] = {}
     files: dict[str, int] = {}
     for pid, name in found.items():

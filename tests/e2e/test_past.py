@@ -45,7 +45,7 @@ def test_every_timestamp_shows_what_was_true_then_also_after_a_restart(tmp_path:
 
 
 def test_what_is_too_old_is_said_to_be(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "data", LABORATORY, ["--limit", "undo_seconds=2"]) as server:
+    with ServerProcess(tmp_path / "data", LABORATORY, ["--limit", "undo_seconds=5"]) as server:
         ts = post(server, "query_ts")["ts"]
         increment(server, "old")
         assert count_at(server, "old", ts).json()["value"] == 0.0
