@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from rtdb.deployer import Deployer
+from rtdb.deploy.deployer import Deployer
 from rtdb.functions.bundle_store import BundleStore
 from rtdb.link import frames
 from rtdb.typescript.module_set import read_module_set
