@@ -207,7 +207,7 @@ class Hub:
             bundle_hash=bundle_hash,
             description=self._description,
         )
-        self._pushes = Pushes(self._deployer, self._bundles)
+        self._pushes = Pushes(self._deployer, self._bundles, limits, SystemClock(), SystemRandom())
         return bundle_hash
 
     def _runner_start(self, bundle_hash: str) -> frames.RunnerStart:

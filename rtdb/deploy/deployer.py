@@ -26,7 +26,7 @@ It does not know who asks: what happens goes to ``report``, as events for the de
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -64,10 +64,14 @@ class StagedDeploy:
     changed.
     """
 
-    def __init__(self, bundle_hash: str, description: str, change: DescriptionChange, *, unchanged: bool) -> None:
+    def __init__(self, bundle_hash: str, encoded: str, before: Description | None, *, unchanged: bool) -> None:
         self.bundle_hash = bundle_hash
-        self.description = description
-        self.change = change
+        self.encoded = encoded
+        """The description as a runner has written it."""
+        self.description = decode_description(encoded)
+        self.before = before
+        """What is active, None if nothing is."""
+        self.change: DescriptionChange = compare_descriptions(before, self.description)
         self.unchanged = unchanged
         """It is what is active already."""
         self.rehearsal = False
@@ -77,9 +81,6 @@ class StagedDeploy:
         self._changed = trio.Event()
         self._patience = trio.CancelScope()
         self._seconds = 0.0
-
-    def decoded(self) -> Description:
-        return decode_description(self.description)
 
     def heard_of(self) -> None:
         """Somebody still wants it."""
@@ -137,6 +138,11 @@ class Deployer:
     def bundle_hash(self) -> str:
         """Of the code that runs."""
         return self._bundle_hash
+
+    async def count_documents(self, tables: Collection[str]) -> dict[str, int]:
+        """Return how many documents each of these tables has; those that are not there are left out."""
+        counts = await take_step(self._application, "count", {"tables": sorted(tables)})
+        return {table: int(count) for table, count in counts.items()}
 
     # --- in one go ----------------------------------------------------------------------------------------------------
 
@@ -300,12 +306,11 @@ class Deployer:
             bundle_hash = await self._run_blocking(self._store, make_bundle)
         except OSError as error:
             raise _refused("BundleNotStored", f"The server cannot store the app: {error}.") from error
-        description = await self._describe(bundle_hash)
+        encoded = await self._describe(bundle_hash)
         active = await take_step(self._application, "current", {})
-        old = None if active is None else decode_description(active["description"])
-        change = compare_descriptions(old, decode_description(description))
-        unchanged = active is not None and (active["bundle"], active["description"]) == (bundle_hash, description)
-        return StagedDeploy(bundle_hash, description, change, unchanged=unchanged)
+        before = None if active is None else decode_description(active["description"])
+        unchanged = active is not None and (active["bundle"], active["description"]) == (bundle_hash, encoded)
+        return StagedDeploy(bundle_hash, encoded, before, unchanged=unchanged)
 
     def _store(self, make_bundle: MakeBundle) -> str:
         return self._bundles.store(make_bundle(self._bundles.read(self._bundle_hash)))
@@ -325,9 +330,7 @@ class Deployer:
 
     def _begin_preparation(self, deploy: StagedDeploy, report: Report, *, rehearsal: bool) -> None:
         deploy.rehearsal = rehearsal
-        deploy.preparation = Preparation(
-            self._application, self._limits, deploy.description, report, rehearsal=rehearsal
-        )
+        deploy.preparation = Preparation(self._application, self._limits, deploy.encoded, report, rehearsal=rehearsal)
 
     async def _finish(self, deploy: StagedDeploy) -> None:
         """Switch to what is prepared."""
@@ -338,15 +341,15 @@ class Deployer:
         with trio.CancelScope(shield=True):
             asked = {
                 "bundle": deploy.bundle_hash,
-                "description": deploy.description,
+                "description": deploy.encoded,
                 "since": deploy.preparation.since,
             }
             await take_step(self._application, "push", asked)
             if deploy.bundle_hash != self._bundle_hash:
                 self._pool.switch()
                 self._action_pool.switch()
-            self._bundle_hash, self._description = deploy.bundle_hash, deploy.description.encode()
-            self._application.use_description(deploy.decoded())
+            self._bundle_hash, self._description = deploy.bundle_hash, deploy.encoded.encode()
+            self._application.use_description(deploy.description)
             self._application.pump()
             _log.info("deployed", bundle=deploy.bundle_hash)
 

@@ -7,6 +7,7 @@
     check          the documents that are there, a chunk at a time, against the new schema               queries
     check_changes  the documents written since, again and again until few are left                       queries
     push           what was written last is checked, indexes, cron jobs and deployment change hands      a mutation
+    count          how many documents there are                                                          a query
     abandon        what was begun is dropped: instead of a push                                          a mutation
 
 Writes go on all the time, and functions know nothing of the schema to come. That no document escapes the check is the
@@ -53,6 +54,7 @@ __all__ = [
     "abandon",
     "check",
     "check_changes",
+    "count",
     "current",
     "deployment_document_id",
     "prepare",
@@ -80,6 +82,10 @@ class _CheckChanges(msgspec.Struct):
     description: str
     tables: list[str]
     since: int
+
+
+class _Count(msgspec.Struct):
+    tables: list[str]
 
 
 class _Push(msgspec.Struct):
@@ -172,6 +178,13 @@ def progress(transaction: Transaction, arguments: Arguments) -> Any:
         if index.state != "ready"
         for total in (transaction.count(table),)
     ]
+
+
+def count(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return the number of documents of each of some tables that is there."""
+    asked = _convert(arguments, _Count)
+    tables = [transaction.registry.table(name) for name in asked.tables]
+    return {table.name: float(transaction.count(table)) for table in tables if table is not None}
 
 
 def push(transaction: Transaction, arguments: Arguments) -> Any:
@@ -365,6 +378,7 @@ FUNCTIONS: Final = {
     "_system/deployments:check": SystemFunction("query", check, reserved=True),
     "_system/deployments:check_changes": SystemFunction("query", check_changes, reserved=True),
     "_system/deployments:progress": SystemFunction("query", progress, reserved=True),
+    "_system/deployments:count": SystemFunction("query", count, reserved=True),
     "_system/deployments:push": SystemFunction("mutation", push, reserved=True),
     "_system/deployments:abandon": SystemFunction("mutation", abandon, reserved=True),
 }
