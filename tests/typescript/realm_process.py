@@ -46,8 +46,9 @@ class RealmProcess:
         origin: int = ORIGIN,
         seed: Sequence[int] = _SEED,
         variables: Mapping[str, str] | None = None,
+        leak: bool = False,
     ) -> Ran:
-        """Run the body of an async function."""
+        """Run the body of an async function. With ``leak`` a function of the host's realm is its global ``leaked``."""
         request = {
             "source": source,
             "phase": phase,
@@ -55,6 +56,7 @@ class RealmProcess:
             "origin": origin,
             "seed": list(seed),
             "variables": dict(variables or {}),
+            "leak": leak,
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
