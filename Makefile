@@ -8,7 +8,7 @@
 #   make format              let ruff rewrite what `make check` would complain about
 #   make docs                write the tables of limits in docs/configuration.md anew from the code
 #   make vendor              write rtdb/typescript/javascript/vendor/*.js anew from npm packages of pinned versions
-#   make bench NAME=commit   one of benchmarks/*.py; without NAME, list them
+#   make bench NAME=commit   one of the benchmarks; without NAME, list them; ARGS=--help explains the one
 #   make soak                models at depth, crash loops, power loss: many minutes
 #   make clean               remove what the other targets built (never your data)
 

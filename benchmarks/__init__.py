@@ -1,5 +1,11 @@
-"""Benchmarks: one file per question, each with its workload, its floor and what a good answer is in its docstring.
+"""Benchmarks: one file per question, each with its workload, its floor, its peer and a good answer in its docstring.
 
-``make bench NAME=transfer`` or ``python -m benchmarks transfer --help``. Results are printed and written as JSON.
-Numbers are given beside a floor measured in the same run, because machines differ and so do a machine's minutes.
+``python -m benchmarks`` lists them, ``python -m benchmarks transfer --help`` explains one, ``make bench NAME=transfer``
+runs it. Every benchmark runs the server as an operator would, from an empty data directory, with load from processes of
+its own (`load/`), several times, alternating with its floor (`floors.py`) and peers (`peers/`). What is measured and
+how it is written down is `harness/`.
+
+* through a whole server: ``transfer``, ``fanout``, ``distinct``, ``latency``, ``connections``, ``query``, ``commit``,
+  ``coldstart``, ``deploys``, ``soak``, ``peers``
+* one part of it in this process: ``matching``, ``executor``, ``committer``, ``snapshot_reads``
 """

@@ -1,23 +1,72 @@
-"""``python -m benchmarks NAME [options]``; without a name, the list."""
+"""``python -m benchmarks NAME [options]``, and what is done with results; without arguments, the list."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-NAMES = ("commit", "executor", "fanout", "latency", "matching", "transfer")
+from benchmarks.harness.benchmark import Benchmark
+from benchmarks.harness.comparison import compare
+from benchmarks.harness.page import make_page
+
+NAMES = (
+    "transfer",
+    "fanout",
+    "distinct",
+    "matching",
+    "latency",
+    "connections",
+    "query",
+    "commit",
+    "coldstart",
+    "deploys",
+    "soak",
+    "peers",
+    "executor",
+    "committer",
+    "snapshot_reads",
+)
+LONG = ("soak",)
+"""Left out by ``all``."""
+
+USAGE = """
+  python -m benchmarks NAME --help     the workload, its floor, what a good answer is, and the options
+  python -m benchmarks NAME --quick    a few seconds, to see that it works here
+  python -m benchmarks all             one after the other, except soak; options are passed to each
+  python -m benchmarks compare A B     two result files or directories: what differs by more than chance
+  python -m benchmarks page DIR        plots as PNG and one self-contained page of the results in DIR
+"""
 
 
-def main() -> None:
-    if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
-        for name in NAMES:
-            summary = (importlib.import_module(f"benchmarks.{name}").__doc__ or "").splitlines()[0]
-            print(f"{name:10} {summary}")
-        if len(sys.argv) > 1 and sys.argv[1] not in ("-h", "--help"):
-            print(f"There is no benchmark {sys.argv[1]!r}.", file=sys.stderr)
-        sys.exit(0 if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help") else 2)
-    importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+def load_benchmark(name: str) -> Benchmark:
+    """Return the benchmark of a name in :data:`NAMES`."""
+    benchmark = importlib.import_module(f"benchmarks.{name}").BENCHMARK
+    assert isinstance(benchmark, Benchmark)
+    return benchmark
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["compare", *rest]:
+            return compare(rest)
+        case ["page", *rest]:
+            return make_page(rest)
+        case ["all", *rest]:
+            for name in NAMES:
+                if name not in LONG:
+                    load_benchmark(name).main(rest)
+            return 0
+        case [name, *rest] if name in NAMES:
+            load_benchmark(name).main(rest)
+            return 0
+    for name in NAMES:
+        print(f"{name:14} {load_benchmark(name).question}")
+    print(USAGE)
+    if arguments and arguments[0] not in ("-h", "--help"):
+        print(f"There is no benchmark {arguments[0]!r}.", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -1,146 +1,87 @@
-"""How many one-document transactions a second become durable, in groups as a busy committer forms them?
+"""How many durable mutations a second, of 1, 10 and 100 documents each?
 
-Workload: inserts of a 200-byte document into a table with one declared index, each with the two reads a mutation makes;
-a group of transactions is one block and one fsync. The committer runs in this process, without links around it.
+Workload: ``clients`` WebSocket sessions in a closed loop; each mutation inserts documents of about 200 bytes into a
+table with two declared indexes, and is answered when it is fsynced. The first case also with a single client, whose
+median latency is that of one durable write.
 
-Floor: py-lmdb alone writing the same keys and values (documents, index entries, block, before-images), a write
-transaction per group. Good: half of the floor with groups of 64.
+Floor: py-lmdb alone writing the same keys and values (documents, index entries, session records, log, before-images) in
+the same groups: a write transaction and an fsync for each block that the server has made. It runs no function, checks
+nothing and encodes nothing.
+Good: half of the floor at 100 documents; 3,000 a second of one document with 64 clients; p50 of 4 ms with one client.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from argparse import ArgumentParser, Namespace
 
-from benchmarks.harness import report
-from rtdb.clock import SystemClock, SystemRandom
-from rtdb.config import Config, Limits
-from rtdb.index.definition import IndexDefinition
-from rtdb.index.index_range import prefix_range
-from rtdb.link.child import calm_collector
-from rtdb.link.frames import Commit, Write
-from rtdb.storage.environment import Environment, open_environment
-from rtdb.storage.keys import BY_ID, index_number, pack_seq
-from rtdb.storage.system_tables import INDEXES_TABLE, TABLES_TABLE, index_document_id, table_document_id
-from rtdb.transaction.group_commit import Committer, open_committer
-from rtdb.values.document_id import encode_id
-from rtdb.values.json_codec import encode
-from rtdb.values.ordering import encode_key
+from benchmarks.harness.benchmark import Benchmark
+from benchmarks.harness.load_process import latencies_ms, run_load
+from benchmarks.harness.raw_lmdb import newest_seq, rewrite, stored_blocks
+from benchmarks.harness.recorder import Recorder
+from benchmarks.harness.results import Goal, Metric
+from benchmarks.harness.server import fresh_directory, run_server
+from rtdb.config import Limits
+from rtdb.storage.environment import open_environment
 
-TABLE = 10001
-BY_USER = index_number(TABLE, 2)
-
-Entry = tuple[bytes, bytes]
+BODY = "lorem ipsum " * 10
+FLOOR = "floor: py-lmdb"
 
 
-def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks commit", description=__doc__)
-    parser.add_argument("--groups", type=int, default=200)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 8, 64, 256])
-    options = parser.parse_args(arguments)
-    rows: list[dict[str, Any]] = []
-    for size in options.sizes:
-        with TemporaryDirectory() as directory:
-            rows += _measure(Path(directory), size, options.groups)
-    report("commit", rows)
+def options(parser: ArgumentParser) -> None:
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--documents", type=int, nargs="+", default=[1, 10, 100])
+    parser.add_argument("--seconds", type=float, default=8.0, help="of measuring, each run")
+    parser.add_argument("--warm-up", type=float, default=2.0, help="seconds before that")
 
 
-def _measure(directory: Path, size: int, groups: int) -> list[dict[str, Any]]:
-    config = Config(data_dir=directory / "rtdb", limits=Limits(log_retention_seconds=1e9, undo_seconds=1e9))
-    committer = open_committer(config, clock=SystemClock(), random=SystemRandom())
-    committer.commit([Commit(0, committer.position.seq, 0, 0, "schema", [], _schema())])
-    begin = committer.position.seq
-    calm_collector()  # as the committer's process does
-    seconds = cpu = 0.0
-    for _ in range(groups):
-        # Begun a few blocks ago, as with a few mutations under way.
-        seen = max(begin, committer.position.seq - 3)
-        group = [_insert(number, seen) for number in range(size)]
-        started, started_cpu = time.perf_counter(), time.process_time()
-        applied = committer.commit(group)
-        seconds += time.perf_counter() - started
-        cpu += time.process_time() - started_cpu
-        assert len(applied.committed) == size
-    blocks = _stored(committer, begin + 1)
-    committer.environment.close()
-    floor_seconds, floor_cpu = _floor(directory / "floor", blocks)
-    count = size * groups
-    return [
-        {
-            "who": who,
-            "group": size,
-            "commits/s": count / wall,
-            "ms per group": 1e3 * wall / groups,
-            "µs CPU per commit": 1e6 * busy / count,
-            "of the floor": floor_seconds / wall,
-        }
-        for who, wall, busy in (("rtdb", seconds, cpu), ("floor: py-lmdb", floor_seconds, floor_cpu))
-    ]
+def run(options: Namespace, record: Recorder) -> None:
+    """For each size, the server and then the floor on what the server has written."""
+    cases = [(1, 1), *((documents, options.clients) for documents in options.documents)]
+    for number in record.runs():
+        for documents, clients in cases:
+            variant = f"{documents} × {clients} client{'s' * (clients > 1)}"
+            _measure(variant, documents, clients, number, options, record)
 
 
-def _schema() -> list[Write]:
-    table, index = table_document_id("notifications"), index_document_id("notifications", "by_user", BY_USER)
-    definition = IndexDefinition(BY_USER, TABLE, "by_user", ("userId",))
-    described = {
-        "table": float(TABLE),
-        "name": definition.name,
-        "number": float(BY_USER),
-        "fields": list(definition.fields),
-        "state": definition.state,
-    }
-    return [
-        _write(TABLES_TABLE, table, {"name": "notifications", "number": float(TABLE)}),
-        _write(INDEXES_TABLE, index, described),
-    ]
+def _measure(variant: str, documents: int, clients: int, number: int, options: Namespace, record: Recorder) -> None:
+    args = {"count": documents, "body": BODY}
+    work = {"kind": "numbered", "path": "records:insert", "step": documents, "args": args}
+    job = {"kind": "closed", "transport": "websocket", "clients": clients, "seed": number, "work": work}
+    with run_server() as server, open_environment(server.data_dir, readonly=True, limits=Limits()) as environment:
+        after_start = newest_seq(environment)
+        before = server.costs()
+        with record.flames(server, variant):
+            result = run_load({**job, **server.address, "seconds": options.seconds, "warm_up": options.warm_up})
+        record.add_costs(variant, before, server.costs(), result["answered"])
+        blocks = list(stored_blocks(environment, after_start))
+    with fresh_directory() as directory:
+        seconds, cpu_seconds = rewrite(directory, blocks)
+    if result["errors"]:
+        raise RuntimeError(f"{variant}: {result['errors']}")
+    latencies = latencies_ms(result["latency"])
+    figures = {"rate": result["per_second"], "p50": latencies["p50"], "p99": latencies["p99"]}
+    record.add(variant, "rtdb", figures | {"group": result["answered"] / len(blocks)})
+    record.add_histogram(variant, "rtdb", "closed loop", result["latency"])
+    floor = {"rate": result["answered"] / seconds, "floor CPU": 1e6 * cpu_seconds / result["answered"]}
+    record.add(variant, FLOOR, floor | {"p50": 1000 * seconds / len(blocks)})
 
 
-def _write(table: int, internal: bytes, fields: dict[str, Any]) -> Write:
-    content = {"_creationTime": time.time_ns() / 1e6, "_id": encode_id(table, internal), **fields}
-    return Write(table, internal, encode(content))
-
-
-def _insert(number: int, begin: int) -> Commit:
-    reads = [
-        prefix_range(index_number(TABLE, BY_ID), encode_key(encode_id(TABLE, os.urandom(16)))),
-        prefix_range(BY_USER, encode_key(f"nobody-{number}")),
-    ]
-    fields = {"userId": f"user-{number % 100}", "title": "Notification", "body": "lorem ipsum " * 8, "read": False}
-    write = _write(TABLE, os.urandom(16), fields)
-    return Commit(number, begin, 0, 0, "notifications:create", reads, [write])
-
-
-def _stored(committer: Committer, first: int) -> list[list[tuple[str, Entry]]]:
-    """Return, per block from ``first`` on, what it put where."""
-    environment: Environment = committer.environment
-    blocks: list[list[tuple[str, Entry]]] = []
-    with environment.read() as txn:
-        by_id: dict[bytes, list[tuple[str, Entry]]] = {}
-        for key, value in txn.cursor(txn.documents):
-            by_id[key[4:]] = [("documents", (key, value))]
-        for key, value in txn.cursor(txn.indexes):
-            by_id[value].append(("indexes", (key, value)))
-        by_block: dict[int, list[tuple[str, Entry]]] = {}
-        for entries in by_id.values():
-            document = entries[0][1][1]
-            by_block.setdefault(int.from_bytes(document[:8], "big"), []).extend(entries)
-        for seq in range(first, committer.position.seq + 1):
-            key = pack_seq(seq)
-            kept = [(name, (key, txn.get(getattr(txn, name), key) or b"")) for name in ("log", "undo")]
-            blocks.append(sorted(by_block[seq]) + kept)
-    return blocks
-
-
-def _floor(data_dir: Path, blocks: list[list[tuple[str, Entry]]]) -> tuple[float, float]:
-    with open_environment(data_dir, readonly=False, limits=Limits()) as environment:
-        started, started_cpu = time.perf_counter(), time.process_time()
-        for block in blocks:
-            with environment.write() as txn:
-                put = txn.raw.put
-                databases = {name: getattr(txn, name) for name in ("documents", "indexes", "log", "undo")}
-                for name, (key, value) in block:
-                    put(key, value, db=databases[name])
-        return time.perf_counter() - started, time.process_time() - started_cpu
+BENCHMARK = Benchmark(
+    name="commit",
+    docstring=__doc__,
+    run=run,
+    options=options,
+    quick={"clients": 4, "documents": [1, 10], "seconds": 0.4, "warm_up": 0.0},
+    metrics=(
+        Metric("rate", "1/s", "higher"),
+        Metric("p50", "ms", "lower"),
+        Metric("p99", "ms", "lower"),
+        Metric("group", "mutations", "neither"),
+        Metric("floor CPU", "µs/op", "lower"),
+    ),
+    goals=(
+        Goal(variant="100 × 64 clients", metric="rate", at_least=0.5, of_subject=FLOOR),
+        Goal(variant="1 × 64 clients", metric="rate", at_least=3000),
+        Goal(variant="1 × 1 client", metric="p50", at_most=4),
+    ),
+)

@@ -1,22 +1,26 @@
 """What does one execution cost in a runner, without processes around it?
 
 Workload: the benchmark app over a real data directory with a warm cache, one call after the other in this process:
-``transfer`` (two gets, two patches) and ``list`` of 50 rows of one channel through an index, newest first. Reported is
-the best of several batches, snapshot included, in microseconds of CPU time, which others on the machine disturb least.
+``transfer`` (two gets, two patches) and ``list`` of 50 rows of one channel through an index, newest first, snapshot
+included, in microseconds of CPU time, which others on the machine disturb least.
 
-Floor: a point read through the storage layer is about 2 µs, a scanned row about 3 µs (`benchmarks/snapshot_reads.py`).
+Floor: py-lmdb reading the same 50 rows and decoding their JSON; for a transfer two point reads (see
+``snapshot_reads``).
 Good: ``transfer`` at most 60 µs and ``list`` at most 250 µs.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.benchmark import Benchmark
+from benchmarks.harness.raw_lmdb import scan_raw
+from benchmarks.harness.recorder import Recorder
+from benchmarks.harness.results import Goal, Metric
 from rtdb.blobstore.addresses import FileAddresses, UploadTokens
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, Limits
@@ -25,15 +29,19 @@ from rtdb.functions.description import encode_description
 from rtdb.functions.environment_variables import EnvironmentVariables
 from rtdb.functions.executor import execute
 from rtdb.functions.services import Services
+from rtdb.link.child import calm_collector
 from rtdb.link.frames import Call, Commit, Outcome
 from rtdb.transaction.cursor import CursorCodec
 from rtdb.transaction.group_commit import open_committer
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
 from rtdb.values.json_codec import decode, encode
+from rtdb.values.ordering import encode_key
 
 APP = Path(__file__).parent / "app"
 CHANNELS = 20
 MESSAGES_EACH = 100
+LISTED = 50
+FLOOR = "floor: raw LMDB"
 
 
 class Bench:
@@ -84,11 +92,12 @@ class Bench:
         return decode(outcome.result)
 
 
-def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks executor", description=__doc__)
-    parser.add_argument("--calls", type=int, default=2000)
-    parser.add_argument("--batches", type=int, default=7)
-    options = parser.parse_args(arguments)
+def options(parser: ArgumentParser) -> None:
+    parser.add_argument("--calls", type=int, default=2000, help="in each run")
+
+
+def run(options: Namespace, record: Recorder) -> None:
+    """Call one after the other."""
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory))
         deploy = {"bundle": "bench", "description": encode_description(bench.app.description).decode(), "since": 0}
@@ -97,27 +106,45 @@ def main(arguments: list[str]) -> None:
         ids = bench.commit("transfer:create", {"first": 0, "count": 1000, "balance": 1000})
         for number in range(CHANNELS * MESSAGES_EACH):
             bench.commit("messages:send", {"channel": f"channel{number % CHANNELS}", "body": "b" * 80})
+        calm_collector()  # as the runner does
         transfers = [
             {"amount": 1, "from_id": ids[number % 1000], "to_id": ids[(number * 7 + 1) % 1000]}
             for number in range(options.calls)
         ]
         lists = [
-            {"channel": f"channel{number % CHANNELS}", "count": 50} for number in range(max(options.calls // 10, 1))
+            {"channel": f"channel{number % CHANNELS}", "count": LISTED} for number in range(max(options.calls // 10, 1))
         ]
-        result = {
-            "transfer, µs": best(bench, "transfer:transfer", transfers, options.batches),
-            "list of 50, µs": best(bench, "messages:list", lists, options.batches),
-        }
-        bench.committer.environment.close()
-    print(json.dumps(result, ensure_ascii=False))
+        environment = bench.committer.environment
+        for _ in record.runs():
+            record.add("transfer", "rtdb", {"CPU time": mean_micros(bench, "transfer:transfer", transfers)})
+            record.add("list of 50", "rtdb", {"CPU time": mean_micros(bench, "messages:list", lists)})
+            started = time.process_time()
+            for args in lists:
+                assert (
+                    scan_raw(environment, "messages", "by_channel", encode_key(str(args["channel"])), LISTED) == LISTED
+                )
+            record.add("list of 50", FLOOR, {"CPU time": 1e6 * (time.process_time() - started) / len(lists)})
+        environment.close()
 
 
-def best(bench: Bench, path: str, arguments: list[dict[str, Any]], batches: int) -> float:
-    """Return the mean time of a call in the best batch."""
-    means = []
-    for _ in range(batches):
-        started = time.process_time()
-        for args in arguments:
-            assert bench.call(path, args).error is None
-        means.append((time.process_time() - started) / len(arguments))
-    return round(min(means) * 1e6, 1)
+def mean_micros(bench: Bench, path: str, arguments: list[dict[str, Any]]) -> float:
+    """Return the mean CPU time of a call."""
+    started = time.process_time()
+    for args in arguments:
+        assert bench.call(path, args).error is None
+    return 1e6 * (time.process_time() - started) / len(arguments)
+
+
+BENCHMARK = Benchmark(
+    name="executor",
+    docstring=__doc__,
+    run=run,
+    options=options,
+    quick={"calls": 50},
+    metrics=(Metric("CPU time", "µs", "lower"),),
+    goals=(
+        Goal(variant="transfer", metric="CPU time", at_most=60),
+        Goal(variant="list of 50", metric="CPU time", at_most=250),
+    ),
+    runs=7,
+)

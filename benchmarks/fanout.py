@@ -1,128 +1,125 @@
 """One write, N sessions on one query: when has the last one heard?
 
-Workload: N WebSocket sessions subscribe to ``messages:list`` of one channel; a message is posted; the time from the
-start of the POST to each session's transition is taken. Repeated ``writes`` times. What the gateways cost is taken from
-the kernel: private memory per idle session, CPU time (user and system) per delivery.
+Workload: N WebSocket sessions watch ``messages:list`` of one channel; a message is posted; the time from the start of
+the POST to the first, the median and the last session's transition is taken. ``writes`` times in each run. Deliveries a
+second are N by the time of the last.
 
-Floor: a trio-websocket server that sends N connections the same bytes when one of them says so.
-Good: the last of 1,000 within 100 ms. (Convex spreads 1,000 over 5 s by design.)
+Floors, on one process: trio-websocket sending N connections a message as long as our transitions, when one of them says
+so; and the same with nothing but sockets (a frame made once, a ``send`` for each). Both save what a write to a database
+takes.
+Peer: the ``ws`` package of npm doing the same, and Parse Server's LiveQuery; see ``peers``.
+Good: the last of 3,000 within 1.3 times the trio-websocket floor, and 0.8 of its deliveries a second. (Convex spreads
+1,000 over 5 s by design.)
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import itertools
 import statistics
-import subprocess
-import sys
-import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.floors import run_floor
-from benchmarks.harness import percentile, post, report, run_server
-from benchmarks.load import open_websocket
+from benchmarks.harness.audience import Audience, sync_opening
+from benchmarks.harness.benchmark import Benchmark
+from benchmarks.harness.recorder import Recorder
+from benchmarks.harness.results import Goal, Metric
+from benchmarks.harness.server import run_server
+from benchmarks.load.connection import open_websocket, text_frame
 
 WARM_UP_WRITES = 2
+LISTED = 20
+BODY_BYTES = 60
+FLOORS = (("floor: trio-websocket", "broadcast"), ("floor: sockets", "sockets"))
+
+METRICS = (
+    Metric("first", "ms", "lower"),
+    Metric("median", "ms", "lower"),
+    Metric("last", "ms", "lower"),
+    Metric("deliveries", "1/s", "higher"),
+)
 
 
-def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks fanout", description=__doc__)
-    parser.add_argument("--sessions", type=int, nargs="+", default=[100, 1000, 3000])
-    parser.add_argument("--writes", type=int, default=10)
-    options = parser.parse_args(arguments)
-    rows: list[dict[str, Any]] = []
+def options(parser: ArgumentParser) -> None:
+    parser.add_argument("--sessions", type=int, nargs="+", default=[100, 1000, 3000, 10_000])
+    parser.add_argument("--writes", type=int, default=10, help="in each run")
+
+
+def run(options: Namespace, record: Recorder) -> None:
+    """For each N, the server and the floors in turns."""
     for count in options.sessions:
-        with run_server() as server:
-            args = {"channel": "all"}
-            for number in range(20):
-                body = {"channel": "all", "body": f"message {number}: " + "x" * 60}
-                post(server, "/api/mutation", {"path": "messages:send", "args": body, "format": "json"})
-            before = server.private_bytes()["rtdb-gateway"]
-            listener = _listen(
-                {
-                    "kind": "listen",
-                    "host": server.host,
-                    "port": server.port,
-                    "clients": count,
-                    "path": "messages:list",
-                    "args": args,
-                }
-            )
+        variant = f"{count} sessions"
+        for _ in record.runs():
+            size = _measure_server(variant, count, options.writes, record)
+            for subject, kind in FLOORS:
+                with run_floor(kind) as floor:
+                    measure_broadcast(variant, subject, floor.address, count, size, options.writes, record)
+
+
+def _measure_server(variant: str, count: int, writes: int, record: Recorder) -> int:
+    """Return how large the transitions were."""
+    with run_server() as server:
+        for number in range(LISTED):
+            server.mutation("messages:send", channel="all", body=f"message {number} " + "x" * BODY_BYTES)
+        opening = sync_opening([{"path": "messages:list", "args": {"channel": "all", "count": LISTED}}])
+        with Audience(server.address, count, opening) as audience:
+            before = server.costs()
 
             def write(marker: str) -> None:
-                body = {"channel": "all", "body": marker + "x" * 60}
-                post(server, "/api/mutation", {"path": "messages:send", "args": body, "format": "json"})
+                server.mutation("messages:send", channel="all", body=marker + "x" * BODY_BYTES)
 
-            idle = server.private_bytes()["rtdb-gateway"]
-            cpu = server.cpu_seconds()["rtdb-gateway"]
-            row = _measure("rtdb", count, listener, write, options.writes)
-            cpu = server.cpu_seconds()["rtdb-gateway"] - cpu
-            row["KiB/session"] = (idle - before) / count / 1024
-            row["CPU us/delivery"] = cpu / count / (options.writes + WARM_UP_WRITES) * 1e6
-            rows.append(row)
-        with run_floor("broadcast", 1) as port:
-            job = {"kind": "listen", "host": "127.0.0.1", "port": port, "clients": count, "raw": True}
-            deadline = time.monotonic() + 10
-            while True:
-                try:
-                    speaker = open_websocket("127.0.0.1", port)
-                    break
-                except (ConnectionError, AssertionError):
-                    if time.monotonic() > deadline:
-                        raise
-            listener = _listen(job)
-
-            def speak(marker: str) -> None:
-                payload = (marker + "x" * 4000).encode()
-                head = bytes((0x81, 0xFE)) + len(payload).to_bytes(2, "big") + bytes(4)
-                speaker.send(head + payload)  # noqa: B023  # called before the loop goes on
-
-            rows.append(_measure("floor: trio-websocket", count, listener, speak, options.writes))
-        rows[-2]["of the floor"] = rows[-1]["deliveries/s"] and rows[-2]["deliveries/s"] / rows[-1]["deliveries/s"]
-    report("fanout", rows)
+            with record.flames(server, variant):
+                size = measure_writes(variant, "rtdb", audience, count, write, writes, record)
+            record.add_costs(variant, before, server.costs(), count * (writes + WARM_UP_WRITES))
+    return size
 
 
-def _listen(job: dict[str, Any]) -> subprocess.Popen[str]:
-    listener = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert listener.stdin is not None
-    assert listener.stdout is not None
-    listener.stdin.write(json.dumps(job) + "\n")
-    listener.stdin.flush()
-    connected = json.loads(listener.stdout.readline())
-    assert connected == {"connected": job["clients"]}
-    return listener
+def measure_broadcast(
+    variant: str, subject: str, address: dict[str, Any], count: int, size: int, writes: int, record: Recorder
+) -> None:
+    """Measure a server that sends everybody what one client says."""
+    speaker = open_websocket(address["host"], address["port"], "/")
+    with Audience(address, count, [], path="/") as audience:
+
+        def speak(marker: str) -> None:
+            speaker.send(text_frame(marker.encode().ljust(size, b"x")))
+
+        measure_writes(variant, subject, audience, count, speak, writes, record)
+    speaker.socket.close()
 
 
-def _measure(name: str, count: int, listener: subprocess.Popen[str], write: Any, writes: int) -> dict[str, Any]:
-    assert listener.stdin is not None
-    assert listener.stdout is not None
-    firsts, medians, lasts = [], [], []
-    for number in range(writes + WARM_UP_WRITES):
+def measure_writes(
+    variant: str,
+    subject: str,
+    audience: Audience,
+    count: int,
+    write: Callable[[str], None],
+    writes: int,
+    record: Recorder,
+) -> int:
+    """Record the delays of ``writes`` writes after a few that warm up; returns how large a message was."""
+    delays = []
+    for number in range(WARM_UP_WRITES + writes):
         marker = f"marker-{number:06d}-"
-        listener.stdin.write(marker + "\n")
-        listener.stdin.flush()
-        time.sleep(0.05)
-        # Linux's monotonic clock is one for all processes, which is what perf_counter reads.
-        start = time.perf_counter()
-        write(marker)
-        seen = json.loads(listener.stdout.readline())
-        assert not seen["missing"], f"{seen['missing']} sessions did not hear of {marker}"
-        if number >= WARM_UP_WRITES:
-            delays = [(moment - start) * 1000 for moment in seen["times"]]
-            firsts.append(min(delays))
-            medians.append(statistics.median(delays))
-            lasts.append(max(delays))
-    listener.stdin.close()
-    listener.wait()
-    last = statistics.median(lasts)
-    return {
-        "server": name,
-        "sessions": count,
-        "first ms": statistics.median(firsts),
-        "median ms": statistics.median(medians),
-        "last ms": last,
-        "last p90 ms": percentile(lasts, 0.9),
-        "deliveries/s": count / last * 1000,
-    }
+        delays.append(audience.delays(marker, count, partial(write, marker)))
+    measured = list(itertools.islice(delays, WARM_UP_WRITES, None))
+    figures = {name: statistics.median(delay[name] for delay in measured) for name in ("first", "median", "last")}
+    record.add(variant, subject, figures | {"deliveries": 1000 * count / figures["last"]})
+    return int(measured[-1]["bytes"])
+
+
+BENCHMARK = Benchmark(
+    name="fanout",
+    docstring=__doc__,
+    run=run,
+    options=options,
+    quick={"sessions": [50], "writes": 2},
+    metrics=METRICS,
+    goals=(
+        Goal(variant="3000 sessions", metric="last", at_most=1.3, of_subject=FLOORS[0][0]),
+        Goal(variant="3000 sessions", metric="deliveries", at_least=0.8, of_subject=FLOORS[0][0]),
+        Goal(variant="10000 sessions", metric="deliveries", at_least=0.8, of_subject=FLOORS[0][0]),
+    ),
+)
