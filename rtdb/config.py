@@ -82,8 +82,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A packed bundle on its way to the server: refused before it is unpacked."""
     push_body_bytes_max: int = 128 * MIB
     """Body of a request of `npx convex`, decompressed."""
-    push_idle_seconds_max: float = 300.0
-    """Time between two requests of one push; one that is not finished then is given up."""
     tables_max: int = 10_000
     """Tables."""
     indexes_per_table_max: int = 64
@@ -187,6 +185,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Seconds a process may take to start, and to load the modules."""
     typescript_silence_seconds_max: float = 2.0
     """Seconds a process may be silent after the time that its function has, before it is killed."""
+    typescript_action_hosts_max: int = 4
+    """Processes in which one action runner runs actions in TypeScript, and as many of Node."""
+    typescript_action_host_calls_max: int = 16
+    """Actions that such a process runs before another is started. One that loops takes the others down with it."""
+    typescript_action_host_uses_max: int = 10_000
+    """Actions after which such a process is replaced, so that leaks in the app's code stay bounded."""
+    typescript_action_heap_bytes_max: int = 512 * MIB
+    """Memory of JavaScript in such a process, which its actions share."""
+    typescript_action_buffers_bytes_max: int = 1 * GIB
+    """Memory beside that: ArrayBuffers, and the content of files above all."""
 
     # Mutations that meet (design §4).
     lane_seconds_max: float = 1.0
@@ -338,6 +346,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The public address of the API where it differs from the one requests name (behind a proxy)."""
     site_origin: str | None = None
     """The public address of HTTP actions; default ``/http`` under the API's."""
+    action_networks_allowed: str | None = None
+    """Networks of the server's surroundings that actions in TypeScript may connect to all the same, with commas."""
     gateways: int = 2
     redact_errors: bool = True
     log_level: str = "info"

@@ -13,6 +13,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -211,6 +212,13 @@ def _writable_place(path: Path) -> str | None:
     return f"the directory {path.parent} does not exist; make it, or give another file"
 
 
+def _is_network_list(text: str) -> bool:
+    try:
+        return all(ip_network(part.strip()) for part in text.split(","))
+    except ValueError:
+        return False
+
+
 _ADVICE: dict[str, Callable[[Any], str | None]] = {
     "data_dir": _advice(
         lambda path: path.is_dir() or not path.exists(),
@@ -229,6 +237,9 @@ _ADVICE: dict[str, Callable[[Any], str | None]] = {
     "admin_key_file": _writable_place,
     "cloud_origin": _ORIGIN_ADVICE,
     "site_origin": _ORIGIN_ADVICE,
+    "action_networks_allowed": _advice(
+        _is_network_list, "give networks with commas between them, such as 127.0.0.0/8,10.1.2.3"
+    ),
     "gateways": _advice(lambda count: 1 <= count <= GATEWAYS_MAX, f"give a number from 1 to {GATEWAYS_MAX}"),
     "redact_errors": _advice(lambda _: True, ""),
     "log_level": _advice(lambda level: level in LOG_LEVELS, "give one of " + ", ".join(LOG_LEVELS)),

@@ -73,6 +73,12 @@ def test_a_switch_in_the_environment_is_true_or_false(text: str) -> None:
             "cloud_origin: 'db.example.org' (from --cloud-origin): give the address that clients use, such as "
             "https://db.example.org, without a slash at its end",
         ),
+        (
+            "action_networks_allowed",
+            "10.0.0.1/8",
+            "action_networks_allowed: '10.0.0.1/8' (from --action-networks-allowed): give networks with commas between "
+            "them, such as 127.0.0.0/8,10.1.2.3",
+        ),
         ("log_level", "loud", "log_level: 'loud' (from --log-level): give one of debug, info, warning, error"),
         ("redact_errors", "maybe", "redact_errors: 'maybe' (from --redact-errors) is not true or false"),
         (

@@ -97,6 +97,14 @@ def serve(
             rich_help_panel=NETWORK,
         ),
     ] = None,
+    action_networks_allowed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NETWORKS",
+            help="Networks of the server's surroundings that actions in TypeScript may connect to.",
+            show_default="none",
+        ),
+    ] = None,
     gateways: Annotated[
         str | None,
         typer.Option(
@@ -151,6 +159,7 @@ def serve(
         "site_port": site_port,
         "cloud_origin": cloud_origin,
         "site_origin": site_origin,
+        "action_networks_allowed": action_networks_allowed,
         "gateways": gateways,
         "instance_name": instance_name,
         "redact_errors": None if redact_errors is None else str(redact_errors).lower(),

@@ -22,6 +22,7 @@ from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import decode_config
 from rtdb.errors import RtdbError
 from rtdb.functions.action_runner import ActionRunner
+from rtdb.functions.action_variables import VALUES_PATH
 from rtdb.functions.app_loader import AppLoadError, load_app
 from rtdb.functions.description import encode_description
 from rtdb.functions.environment_context import built_in_variables
@@ -29,11 +30,13 @@ from rtdb.functions.fetch import Fetcher
 from rtdb.functions.loop_watch import LoopWatch
 from rtdb.functions.pulse import Pulse, open_pulse
 from rtdb.functions.running_action import running_prints
+from rtdb.functions.typescript.actions import TypeScriptActions
 from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket, limit_memory
-from rtdb.link.link import FROM_HUB_BYTES_MAX, LinkClosed, SocketLink
+from rtdb.link.link import FROM_HUB_BYTES_MAX, LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_SOFTWARE
 from rtdb.process_log import configure_process_log
+from rtdb.typescript.module_set import read_module_set
 
 __all__ = ["main"]
 
@@ -64,7 +67,14 @@ async def run(link: SocketLink, pulse: Pulse) -> None:
         limits = msgspec.structs.replace(limits, runner_memory_bytes_max=limits.action_memory_bytes_max)
         sys.stdout = _ActionPrints()
         try:
-            app = load_app(Path(start.bundle), limits)
+            modules = read_module_set(Path(start.bundle))
+            variables: dict[str, str] = {}
+            if modules is not None:
+                variables, messages = await _ask_for_variables(link, start)
+            app = load_app(Path(start.bundle), limits, lambda: variables)
+            if app.host is not None:
+                # Queries and mutations are run elsewhere.
+                app.host.close()
         except AppLoadError as error:
             link.send_nowait(frames.RunnerReady(description=b"", error=error.error))
         except RtdbError as error:
@@ -86,11 +96,30 @@ async def run(link: SocketLink, pulse: Pulse) -> None:
                 blobs=BlobStore(config.data_dir, SystemRandom()),
                 addresses=FileAddresses(start.cloud_url, UploadTokens(start.upload_key, config.instance_name)),
                 built_in=built_in_variables(start.cloud_url, start.site_url),
+                typescript=None if modules is None else TypeScriptActions(app, modules, config),
             )
             await runner.run(messages)
         # The outcome of the last action may be more than the socket takes at once.
         await link.wait_sent()
         nursery.cancel_scope.cancel()
+
+
+async def _ask_for_variables(link: SocketLink, start: frames.RunnerStart) -> tuple[dict[str, str], list[Message]]:
+    """Return the environment variables there are now, which modules may look at when they are imported, and what else
+    the hub has said meanwhile."""
+    # No number of a call that an action makes.
+    link.send_nowait(frames.CallRequest(0, "query", VALUES_PATH, b"{}", None, True, None, None, frames.BY_SERVER))
+    others: list[Message] = []
+    while True:
+        for message in await link.receive():
+            if not isinstance(message, frames.Answer):
+                others.append(message)
+                continue
+            read = (
+                [] if message.result is None else msgspec.json.decode(message.result, type=list[tuple[str, str | None]])
+            )
+            values = {name: value for name, value in read if value is not None}
+            return values | built_in_variables(start.cloud_url, start.site_url), others
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from rtdb.functions.http_actions import AnsweredRequest
 from rtdb.functions.pulse import Pulse
 from rtdb.functions.running_action import ActionEnvironment, CalledAction, RunningAction
 from rtdb.functions.system.tables import NUMBERS_PATH
+from rtdb.functions.typescript.actions import TypeScriptActions
 from rtdb.link import frames
 from rtdb.link.call_table import CallTable
 from rtdb.link.link import Link, Message
@@ -61,6 +62,7 @@ class ActionRunner:
         blobs: BlobStore,
         addresses: FileAddresses,
         built_in: Mapping[str, str],
+        typescript: TypeScriptActions | None = None,
     ) -> None:
         self._link = link
         self._pulse = pulse
@@ -79,6 +81,7 @@ class ActionRunner:
             variables=self._variables,
             fetcher=fetcher,
             files=ActionFiles(blobs, addresses, self._calls, self._calls.call, limits, clock),
+            typescript=typescript,
         )
         self._draining = False
         self._done = trio.Event()
@@ -86,6 +89,8 @@ class ActionRunner:
     async def run(self, messages: Sequence[Message]) -> None:
         """Run actions; ``messages`` came with the first one."""
         async with trio.open_nursery() as nursery:
+            if self._environment.typescript is not None:
+                await nursery.start(self._environment.typescript.run)
             nursery.start_soon(self._beat)
             nursery.start_soon(self._follow, messages, nursery)
             await self._done.wait()

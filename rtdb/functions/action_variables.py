@@ -17,7 +17,7 @@ from rtdb.errors import DeveloperError
 from rtdb.functions.environment_context import Environment, check_variable_name, unreadable_error
 from rtdb.link.frames import BY_SERVER, Answer, ExecutionError, Origin, RequestKind
 
-__all__ = ["VALUES_PATH", "ActionVariables"]
+__all__ = ["VALUES_PATH", "ActionVariables", "KnownVariables"]
 
 VALUES_PATH: Final = "_system/environment_variables:values"
 
@@ -30,7 +30,7 @@ class Ask(Protocol):
     ) -> Answer: ...
 
 
-class _Values:
+class KnownVariables:
     """All variables at one moment; a value of None cannot be read. ``error``: why they are not known at all."""
 
     def __init__(
@@ -40,27 +40,25 @@ class _Values:
         name_bytes_max: int,
         error: ExecutionError | None = None,
     ) -> None:
-        self._values = values
-        self._built_in = built_in
+        self.all: Mapping[str, str | None] = {**values, **built_in}
+        """With those that are built in."""
+        self.error = error
         self._name_bytes_max = name_bytes_max
-        self._error = error
+        self.environment = Environment(self._lookup)
 
-    def lookup(self, name: str) -> str | None:
-        built_in = self._built_in.get(name)
-        if built_in is not None:
-            return built_in
+    def _lookup(self, name: str) -> str | None:
+        value = self.all.get(name)
+        if value is not None:
+            return value
         check_variable_name(name, self._name_bytes_max)
-        if self._error is not None:
+        if self.error is not None:
             raise DeveloperError(
-                f"The environment variables could not be read when the action started: {self._error.message}",
-                code=self._error.code,
+                f"The environment variables could not be read when the action started: {self.error.message}",
+                code=self.error.code,
             )
-        if name not in self._values:
-            return None
-        value = self._values[name]
-        if value is None:
+        if name in self.all:
             raise unreadable_error(name)
-        return value
+        return None
 
 
 class ActionVariables:
@@ -71,7 +69,7 @@ class ActionVariables:
         self._built_in = built_in
         self._name_bytes_max = limits.environment_name_bytes_max
         self._changes = 0
-        self._known: Environment | None = None
+        self._known: KnownVariables | None = None
         self._asking = trio.Lock()
 
     def changed(self) -> None:
@@ -79,21 +77,22 @@ class ActionVariables:
         self._changes += 1
         self._known = None
 
-    async def current(self) -> Environment:
+    async def current(self) -> KnownVariables:
         """Return the variables as they are now."""
         known = self._known
         if known is not None:
             return known
         async with self._asking:
-            if self._known is not None:
-                return self._known  # somebody has asked meanwhile
+            known = self._known
+            if known is not None:
+                return known  # somebody has asked meanwhile
             changes = self._changes
             answer = await self._ask("query", VALUES_PATH, b"{}", None, internal=True, origin=BY_SERVER)
             if answer.result is None:
                 # Of use to this action only: the next one asks again.
-                return Environment(_Values({}, self._built_in, self._name_bytes_max, answer.error).lookup)
+                return KnownVariables({}, self._built_in, self._name_bytes_max, answer.error)
             values = dict(msgspec.json.decode(answer.result, type=list[tuple[str, str | None]]))
-            environment = Environment(_Values(values, self._built_in, self._name_bytes_max).lookup)
+            known = KnownVariables(values, self._built_in, self._name_bytes_max)
             if changes == self._changes:
-                self._known = environment
-            return environment
+                self._known = known
+            return known

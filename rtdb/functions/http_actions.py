@@ -13,7 +13,8 @@ Invariant: the last chunk is sent only after everything before it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import trio
@@ -31,6 +32,7 @@ from rtdb.functions.http_message import (
     encode_text,
 )
 from rtdb.functions.running_action import ActionEnvironment, ActionRun, RunningAction
+from rtdb.functions.typescript.actions import TypeScriptActions
 from rtdb.link.body_stream import BodyReceiver, BodySender
 from rtdb.link.frames import BodyChunk, BodyCredit, Cancel, HttpActionHead, HttpActionRequest
 from rtdb.link.link import Message
@@ -66,7 +68,7 @@ class AnsweredRequest(RunningAction):
         self._body = BodySender(request.call, send, limits.http_action_window_bytes)
         self._answer_scope = trio.CancelScope()
         """The sending of the body."""
-        self._disconnected = False
+        self._disconnected = trio.Event()
         if request.body:
             self._received.open()
 
@@ -80,7 +82,7 @@ class AnsweredRequest(RunningAction):
             case BodyCredit():
                 self._body.grant(message)
             case Cancel():
-                self._disconnected = True
+                self._disconnected.set()
                 self._received.fail(ClientDisconnectedError("the client went away before the whole request had come"))
                 self._answer_scope.cancel()
 
@@ -89,6 +91,10 @@ class AnsweredRequest(RunningAction):
     async def execute(self) -> bytes:
         """Answer the request. Raises CallFailed; the answer has begun by then, or has not."""
         environment, request = self.environment, self._request
+        run = ActionRun(environment, self._invocation(), request.origin)
+        if environment.typescript is not None and environment.typescript.has_routes:
+            await run.run_typescript(partial(self._answer_in_typescript, run))
+            return b"null"
         router = environment.app.router
         route = None if router is None else router.lookup(request.target.partition("?")[0], request.method)
         if route is None:
@@ -96,30 +102,42 @@ class AnsweredRequest(RunningAction):
             self._head(404, Headers(headers))
             await self._send_body(NO_ROUTE, None)
         else:
-            invocation = Invocation(
-                environment.clock.now_ns(), environment.random, request.identity, self.log_lines, None
-            )
-            invocation.identity_error = request.identity_error
-            handler = route.action.handler
-            await ActionRun(environment, invocation, request.origin).run_code(
-                lambda context: self._answer(handler, context)
-            )
+            await run.run_python(partial(self._answer, route.action.handler))
         return b"null"
 
-    async def _answer(self, handler: Callable[[Any, Any], Awaitable[Any]], context: ActionContext) -> None:
+    def _invocation(self) -> Invocation:
+        environment, request = self.environment, self._request
+        invocation = Invocation(environment.clock.now_ns(), environment.random, request.identity, self.log_lines, None)
+        invocation.identity_error = request.identity_error
+        invocation.request = request.origin.request
+        return invocation
+
+    def _asked(self, body: AsyncIterator[bytes] | None) -> Request:
         request = self._request
-        response = await handler(
-            context,
-            Request(
-                request.base + request.target,
-                request.method,
-                Headers.decode(request.headers),
-                _Received(self._received) if request.body else None,
-                is_disconnected=lambda: self._disconnected,
-            ),
+        return Request(
+            request.base + request.target,
+            request.method,
+            Headers.decode(request.headers),
+            body,
+            is_disconnected=self._disconnected.is_set,
         )
+
+    async def _answer(self, handler: Callable[[Any, Any], Awaitable[Any]], context: ActionContext) -> None:
+        response = await handler(context, self._asked(_Received(self._received) if self._request.body else None))
         if not isinstance(response, Response):
             raise TypeError(f"HTTP actions must return a Response, got {type(response).__name__}")
+        await self._respond(response)
+
+    async def _answer_in_typescript(
+        self, run: ActionRun, actions: TypeScriptActions, variables: Mapping[str, str | None]
+    ) -> None:
+        body = self._received.receive if self._request.body else None
+        await actions.answer(
+            self._asked(None), body, self._disconnected.wait, self._respond, variables, run, run.invocation
+        )
+
+    async def _respond(self, response: Response) -> None:
+        request = self._request
         # It may have been changed since it was made.
         check_response(response.status, response.body)
         body = encode_text(response.body) if isinstance(response.body, str) else response.body

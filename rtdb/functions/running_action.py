@@ -39,6 +39,7 @@ from rtdb.functions.call_steps import (
     check_arguments_size,
     check_result,
     decode_arguments,
+    decode_result,
     encode_arguments,
     encode_result,
     find_function,
@@ -52,6 +53,7 @@ from rtdb.functions.error_report import is_ours, report_exception, sole_error
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.log_lines import LogLines, PrintCapture
 from rtdb.functions.scheduling import check_job_arguments, find_target
+from rtdb.functions.typescript.actions import TypeScriptActions
 from rtdb.link.frames import (
     ActionCall,
     ActionOutcome,
@@ -61,6 +63,7 @@ from rtdb.link.frames import (
 )
 from rtdb.storage.system_tables import SCHEDULED_FUNCTIONS_TABLE
 from rtdb.transaction.near_limit import near_limit
+from rtdb.typescript.action_host import Variables
 from rtdb.values.document_id import encode_id
 from rtdb.values.function_path import FunctionPath
 from rtdb.values.json_codec import decode_canonical, encode
@@ -104,6 +107,7 @@ class ActionEnvironment:
         variables: ActionVariables,
         fetcher: Fetcher,
         files: ActionFiles,
+        typescript: TypeScriptActions | None = None,
         stopwatch: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self.app = app
@@ -115,6 +119,8 @@ class ActionEnvironment:
         self.variables = variables
         self.fetcher = fetcher
         self.files = files
+        self.typescript = typescript
+        """None for an app without modules in TypeScript."""
         self.stopwatch = stopwatch
 
 
@@ -200,6 +206,7 @@ class CalledAction(RunningAction):
         invocation = Invocation(
             environment.clock.now_ns(), environment.random, call.identity, self.log_lines, call.scheduled
         )
+        invocation.request = call.origin.request
         result = await ActionRun(environment, invocation, call.origin).call(function, arguments)
         limits = environment.limits
         for sentence in [
@@ -229,7 +236,7 @@ class ActionRun:
     ) -> None:
         self._environment = environment
         self._origin = origin
-        self._invocation = invocation
+        self.invocation = invocation
         self._depth = depth
         self._operations: set[_Operation] = set()
         """Those that are not over, or have not begun."""
@@ -239,19 +246,38 @@ class ActionRun:
     async def call(self, function: AppFunction, arguments: dict[str, Any]) -> bytes:
         """Run an action and return its encoded result. Raises CallFailed."""
         await self._check(check_arguments, function, arguments)
+        limits = self._environment.limits
         handler = function.handler
-        assert handler is not None, "it is one in Python"
-        returned = await self.run_code(lambda context: handler(context, **arguments))
-        exact, result = encode_result(function.path, returned, self._environment.limits)
+        if handler is None:
+            encoded = encode(arguments)
+            returned_json = await self.run_typescript(
+                lambda actions, variables: actions.call(function.path, encoded, variables, self, self.invocation)
+            )
+            exact, result = decode_result(function.path, returned_json, limits)
+        else:
+            returned = await self.run_python(lambda context: handler(context, **arguments))
+            exact, result = encode_result(function.path, returned, limits)
         await self._check(check_result, function, exact)
         return result
 
-    async def run_code(self, code: Callable[[ActionContext], Awaitable[Result]]) -> Result:
-        """Run code of the app, and end what it has left behind. Raises CallFailed."""
+    async def run_python(self, code: Callable[[ActionContext], Awaitable[Result]]) -> Result:
+        """Run code of the app in this process, and end what it has left behind. Raises CallFailed."""
         environment = self._environment
-        variables = await environment.variables.current()
+        variables = (await environment.variables.current()).environment
+        return await self._run_code(code(ActionContext(self, self.invocation, variables, environment.clock)))
+
+    async def run_typescript(self, code: Callable[[TypeScriptActions, Variables], Awaitable[Result]]) -> Result:
+        """Run code of the app in a process for TypeScript, in the way of :meth:`run_python`."""
+        known = await self._environment.variables.current()
+        if known.error is not None:
+            raise CallFailed(known.error)
+        assert self._environment.typescript is not None, "an app with such functions has it"
+        return await self._run_code(code(self._environment.typescript, known.all))
+
+    async def _run_code(self, code: Awaitable[Result]) -> Result:
+        environment = self._environment
         try:
-            return await code(ActionContext(self, self._invocation, variables, environment.clock))
+            return await code
         except trio.Cancelled:
             raise
         except BaseException as error:  # also SystemExit and KeyboardInterrupt: it is the app's code that raised them
@@ -293,8 +319,8 @@ class ActionRun:
     def schedule(self, function: object, time_ms: float, arguments: dict[str, Any] | None) -> Coroutine[Any, Any, str]:
         path = find_target(self._environment.app, function)
         asked: dict[str, Any] = {"path": str(path), "time": time_ms, "args": check_job_arguments(arguments)}
-        if self._invocation.job is not None:
-            asked["parent"] = encode_id(SCHEDULED_FUNCTIONS_TABLE, self._invocation.job)
+        if self.invocation.job is not None:
+            asked["parent"] = encode_id(SCHEDULED_FUNCTIONS_TABLE, self.invocation.job)
         return self._start("scheduler.run_at", partial(self._run_system, "schedule", encode(asked)))
 
     def cancel_job(self, id: str) -> Coroutine[Any, Any, None]:
@@ -345,7 +371,7 @@ class ActionRun:
             if kind == "action":
                 return decode_canonical(await self._run_action(path, data))
             answer = await self._environment.ask(
-                kind, str(path), data, self._invocation.identity, internal=True, origin=self._origin
+                kind, str(path), data, self.invocation.identity, internal=True, origin=self._origin
             )
             if answer.error is not None:
                 raise CallFailed(answer.error)
@@ -371,7 +397,7 @@ class ActionRun:
         if function.kind != "action":
             raise wrong_kind(function.path, "action", function.kind)
         arguments = decode_arguments(function.path, data, environment.limits)
-        return await ActionRun(environment, self._invocation, self._origin, depth=self._depth + 1).call(
+        return await ActionRun(environment, self.invocation, self._origin, depth=self._depth + 1).call(
             function, arguments
         )
 
@@ -387,7 +413,7 @@ class ActionRun:
                 operation.scope.cancel()
         if left:
             names = ", ".join(sorted(operation.name for operation in left))
-            self._invocation.log_lines.add(
+            self.invocation.log_lines.add(
                 "WARN",
                 f"{len(left)} unawaited operation{'s' if len(left) > 1 else ''}: [{names}]. Async operations should be "
                 "awaited or they might not run. "

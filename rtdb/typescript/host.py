@@ -54,8 +54,6 @@ _HEAD_BYTES: Final = 4
 _MORE: Final = 1 << 31
 _OWN_HEAP_BYTES: Final = 64 * MIB
 """What the process has on its heap beside a function: contexts that are ready, and a frame on its way."""
-_EXIT_IN_DOUBT: Final = 3
-"""Of `host.js`: a function's time was up while the process waited for an answer of ours."""
 _NS_PER_MS: Final = 1_000_000
 
 
@@ -330,7 +328,7 @@ class Host:
         code, words = self._deno.end()
         self._deno = None
         self._running.clear()
-        if timed_out or code == _EXIT_IN_DOUBT:
+        if timed_out:
             seconds = self._limits.typescript_seconds_max
             raise HostDied(
                 f"Function execution timed out (maximum duration: {seconds:g}s)", code="FunctionTimedOut", words=words

@@ -11,13 +11,14 @@ import httpx
 import trio
 
 from rtdb.blobstore.store import BlobStore
-from rtdb.config import Limits
+from rtdb.config import Config, Limits
 from rtdb.functions.action_runner import ActionRunner
 from rtdb.functions.action_variables import VALUES_PATH
 from rtdb.functions.app_loader import load_app
 from rtdb.functions.environment_context import built_in_variables
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.pulse import SIZE, Pulse
+from rtdb.functions.typescript.actions import TypeScriptActions
 from rtdb.link.frames import (
     ActionCall,
     ActionCancel,
@@ -31,6 +32,7 @@ from rtdb.link.frames import (
     HttpActionRequest,
 )
 from rtdb.link.link import MemoryLink, open_memory_link_pair
+from rtdb.typescript.module_set import read_module_set
 from rtdb.values.json_codec import decode, encode
 from tests.functions.app_bench import AppBench
 from tests.transaction.workbench import SeededRandom
@@ -44,14 +46,19 @@ class ActionBench:
     def __init__(self, directory: Path, limits: Limits, transport: httpx.MockTransport | None, **modules: str) -> None:
         self.app = AppBench(directory, limits, **modules)
         self.app.push()
+        # Not the one of the committer's side: each asks its own surroundings for tables.
+        app = load_app(directory / "app", limits)
+        if app.host is not None:
+            app.host.close()
+        typescript = read_module_set(directory / "app")
+        config = Config(data_dir=directory / "data", limits=limits, action_networks_allowed="127.0.0.0/8")
         self.link, theirs = open_memory_link_pair()
         self.theirs: MemoryLink = theirs
         self.pulse = Pulse(bytearray(SIZE))
         self.blobs = BlobStore(directory / "data", SeededRandom(6))
         self.blobs.prepare()
         self.runner = ActionRunner(
-            # Not the one of the committer's side: each asks its own surroundings for tables.
-            load_app(directory / "app", limits),
+            app,
             limits,
             theirs,
             self.pulse,
@@ -61,6 +68,7 @@ class ActionBench:
             blobs=self.blobs,
             addresses=self.app.services.addresses,
             built_in=built_in_variables("http://cloud", "http://site"),
+            typescript=None if typescript is None else TypeScriptActions(app, typescript, config),
         )
         self.requests: list[CallRequest] = []
         self.heads: dict[int, HttpActionHead] = {}

@@ -121,11 +121,11 @@ async def test_it_is_asked_once_until_something_changes(hub: Hub) -> None:
             nursery.start_soon(variables.current)
         await wait_all_tasks_blocked()
         hub.go_on.set()
-    assert (await variables.current())["A"] == "1"
+    assert (await variables.current()).environment["A"] == "1"
     assert hub.asked == 1
     hub.values = [["A", "2"]]
     variables.changed()
-    assert (await variables.current())["A"] == "2"
+    assert (await variables.current()).environment["A"] == "2"
     assert hub.asked == 2
 
 
@@ -135,7 +135,7 @@ async def test_what_was_asked_before_a_change_is_not_kept(hub: Hub) -> None:
     seen: list[str] = []
 
     async def look() -> None:
-        seen.append((await variables.current())["A"])
+        seen.append((await variables.current()).environment["A"])
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(look)
@@ -151,9 +151,9 @@ async def test_what_was_asked_before_a_change_is_not_kept(hub: Hub) -> None:
 async def test_who_cannot_be_told_hears_why_when_it_looks_and_the_next_one_asks_again(hub: Hub) -> None:
     variables = ActionVariables(hub, {"CONVEX_CLOUD_URL": "http://cloud"}, Limits())
     hub.error = ExecutionError("TooManyConcurrentRequests", "too many", system=429)
-    environment = await variables.current()
+    environment = (await variables.current()).environment
     assert environment["CONVEX_CLOUD_URL"] == "http://cloud"
     with pytest.raises(Exception, match="could not be read when the action started: too many"):
         environment.get("A")
     hub.error = None
-    assert (await variables.current())["A"] == "1"
+    assert (await variables.current()).environment["A"] == "1"

@@ -46,9 +46,8 @@ class RealmProcess:
         origin: int = ORIGIN,
         seed: Sequence[int] = _SEED,
         variables: Mapping[str, str] | None = None,
-        leak: bool = False,
     ) -> Ran:
-        """Run the body of an async function. With ``leak`` a function of the host's realm is its global ``leaked``."""
+        """Run the body of an async function."""
         request = {
             "source": source,
             "phase": phase,
@@ -56,7 +55,6 @@ class RealmProcess:
             "origin": origin,
             "seed": list(seed),
             "variables": dict(variables or {}),
-            "leak": leak,
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None

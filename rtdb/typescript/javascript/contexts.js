@@ -38,8 +38,7 @@ export function handleRejections() {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     if (ticking !== null) ticking.rejection ??= { reason: event.reason };
-    // Nothing is said of the reason: an app's object could have code that runs when it is shown, with our functions.
-    else console.error("a promise was rejected while no context was running");
+    else console.error("a promise of the host was rejected", event.reason);
   });
 }
 

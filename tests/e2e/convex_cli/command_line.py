@@ -98,9 +98,7 @@ class CommandLine:
         self.directory = directory
         self.server = server
         directory.mkdir(exist_ok=True)
-        package = directory / "package.json"
-        if not package.exists():
-            package.write_text('{"name": "project", "dependencies": {"convex": "1.48.0"}}')
+        (directory / "package.json").write_text('{"name": "project", "dependencies": {"convex": "1.48.0"}}')
 
     def run(
         self, *arguments: str, given: str | None = None, key: str | None = None, url: str | None = None

@@ -1,0 +1,623 @@
+"""The process that runs actions written in TypeScript, for an action process, which does not wait for one thing alone.
+
+One Deno process, or one of Node for modules that say "use node", and many calls in it at once. Either side speaks when
+it has something to say (`javascript/action_host.js` has the frames)::
+
+    invoke, answer ─▶ begin ─▶ request … answer ─▶ returned | threw
+                               log, head, chunks of bodies both ways
+
+What the app's code does can block the process or end it. Then every call that was under way in it fails, and the owner
+starts another. It knows no function of the app by name, and not what the requests mean.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+import trio
+
+from rtdb.config import MIB, Limits
+from rtdb.errors import DeveloperError
+from rtdb.link.body_stream import BodyReceiver, BodySender
+from rtdb.link.frames import BodyChunk, BodyCredit
+from rtdb.link.link import Message
+from rtdb.typescript.deno import SCRIPTS
+from rtdb.typescript.stack import SourceMaps
+from rtdb.typescript.thrown import describe
+
+__all__ = [
+    "ActionHost",
+    "ActionHostDied",
+    "ActionThrew",
+    "CallBodies",
+    "HostProcess",
+    "HttpHead",
+    "HttpRequest",
+    "Refusal",
+    "Syscalls",
+    "Variables",
+]
+
+PING_SECONDS: Final = 0.5
+"""How often a process with calls is asked whether it is still there."""
+
+_LENGTH_BYTES: Final = 4
+_RECEIVE_BYTES: Final = 1 << 16
+
+Variables = Mapping[str, str | None]
+"""Environment variables; None for one that cannot be read."""
+Read = Callable[[], Awaitable[bytes | None]]
+"""Returns the next piece of a body, None at its end."""
+
+_log = structlog.get_logger("rtdb.actions")
+_encoder = msgspec.json.Encoder()
+
+
+class ActionThrew(Exception):
+    """The app's code has thrown, or could not be called: what its caller reads. ``data`` is a ConvexError's JSON."""
+
+    def __init__(self, message: str, frames: str = "", data: bytes | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.frames = frames
+        self.data = data
+
+
+class ActionHostDied(Exception):
+    """The process ended, or was killed. ``why`` is one of ``blocked``, ``memory``, ``ended``; ``calls`` is how many
+    calls were under way in it."""
+
+    def __init__(self, why: str, detail: str, calls: int) -> None:
+        super().__init__(detail)
+        self.why = why
+        self.detail = detail
+        self.calls = calls
+
+
+class Refusal(Exception):
+    """A request failed in a way that the app's code may catch; ``data`` is the JSON of a ConvexError's data."""
+
+    def __init__(self, message: str, data: bytes | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+
+
+class Syscalls(Protocol):
+    """Who answers for a call."""
+
+    def log(self, level: str, text: str) -> None: ...
+
+    async def request(self, op: str, args: bytes, bodies: CallBodies) -> bytes:
+        """Return the JSON of an answer. Raises Refusal."""
+        ...
+
+
+class HttpRequest(msgspec.Struct, frozen=True):
+    """A request to an HTTP action. ``body`` is None if it has none."""
+
+    url: str
+    method: str
+    headers: Sequence[tuple[str, str]]
+    body: Read | None
+
+
+class HttpHead(msgspec.Struct, frozen=True):
+    """How the answer to a request begins. ``body`` is None if it has none."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: Read | None
+
+
+class HostProcess(Protocol):
+    """A started process with our end of its socket."""
+
+    socket: Any
+    """A blocking socket of the standard library."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def limit_memory(self, more_bytes_max: int) -> None:
+        """Let it allocate so many bytes more than it has by now."""
+        ...
+
+    def end(self) -> tuple[int, str]:
+        """Kill it if it has not ended; return its exit code (negative: the signal) and its last words."""
+        ...
+
+
+class CallBodies(Protocol):
+    """Bodies that go with the requests of a call. They end with it."""
+
+    def send(self, read: Read) -> int:
+        """Send what ``read`` gives to the process, in a task, and return the number under which it comes there."""
+        ...
+
+    def receive(self, body: int) -> Read:
+        """Return what gives the pieces of a body that the process sends under this number."""
+        ...
+
+    def drop(self, body: int) -> None:
+        """Take no more of it."""
+        ...
+
+
+class BodyBrokenError(DeveloperError):
+    """A body broke off where it comes from."""
+
+    default_code = "BodyBroken"
+
+
+class _Frame(msgspec.Struct):
+    """The header of what the process says."""
+
+    type: str
+    call: int = 0
+    number: int = 0
+    op: str = ""
+    level: str = ""
+    refused: str | None = None
+    status: int = 0
+    headers: list[tuple[str, str]] = []
+    body: int | None = None
+    bytes: int = 0
+    last: bool = False
+    message: str = ""
+    version: str = ""
+
+
+_decoder = msgspec.json.Decoder(_Frame)
+
+
+class _Garbled(Exception):
+    """The process says what it must not."""
+
+
+class _Call:
+    """A call that is under way: what it has come to is in ``result`` or ``failure`` when ``ended`` is set."""
+
+    def __init__(self, nursery: trio.Nursery, syscalls: Syscalls, bodies: Bodies) -> None:
+        self.nursery = nursery
+        self.syscalls = syscalls
+        self.ended = trio.Event()
+        self.result = b""
+        self.failure: Exception | None = None
+        self.head: HttpHead | None = None
+        self.head_sent = trio.Event()
+        self._bodies = bodies
+        self._received: set[int] = set()
+
+    def end(self, result: bytes, failure: Exception | None = None) -> None:
+        if not self.ended.is_set():
+            self.result, self.failure = result, failure
+            self.ended.set()
+            self.head_sent.set()
+
+    def drop_bodies(self) -> None:
+        for body in self._received:
+            self._bodies.drop(body)
+
+    # --- CallBodies ---------------------------------------------------------------------------------------------------
+
+    def send(self, read: Read) -> int:
+        return self._bodies.send_to_host(self.nursery, read)
+
+    def receive(self, body: int) -> Read:
+        self._received.add(body)
+        return self._bodies.receive_from_host(body)
+
+    def drop(self, body: int) -> None:
+        self._received.discard(body)
+        self._bodies.drop(body)
+
+
+class ActionHost:
+    """One process and the calls in it. ``name`` is for the log: of what kind it is."""
+
+    def __init__(
+        self, limits: Limits, maps: SourceMaps, start_process: Callable[[], HostProcess], *, name: str = "deno"
+    ) -> None:
+        self._limits = limits
+        self._maps = maps
+        self._start_process = start_process
+        self._name = name
+        self._calls: dict[int, _Call] = {}
+        self._variables: Variables = {}
+        self._unsent: list[bytes] = []
+        self._wake = trio.Event()
+        self._heard = 0
+        self._bodies = Bodies(self._send, limits.http_action_window_bytes)
+        self._hello = trio.Event()
+        self._analyzed: trio.Event | None = None
+        self._analysis: list[bytes] = []
+        self._killed_because = ""
+        self.begun = 0
+        """Calls that were ever begun."""
+        self.version = ""
+        self.retiring = False
+        """It gets no new calls, and ends with the last of those it has."""
+        self.ended = False
+
+    @property
+    def calls(self) -> int:
+        """Calls under way."""
+        return len(self._calls)
+
+    def retire(self) -> None:
+        """End it when it has no calls any more; a call that begins before the next checkpoint still may."""
+        self.retiring = True
+
+    # --- its life -----------------------------------------------------------------------------------------------------
+
+    async def run(
+        self,
+        start: Mapping[str, Any],
+        payload: bytes,
+        variables: Variables,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Start the process and be its other end until it ends; cancel this to end it.
+
+        ``start`` and the payload are what it is told first (`javascript/action_host.js`). Raises ActionHostDied if it
+        does not come up; afterwards its calls hear of its end, and this returns.
+        """
+        process = self._start_process()
+        try:
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(process.socket))
+            self._variables = variables
+            first = {
+                "type": "start",
+                "inspect": (SCRIPTS / "vendor" / "object_inspect.js").read_text("utf-8"),
+                "window": self._limits.http_action_window_bytes,
+                "operations": self._limits.action_operations_max,
+                "variables": dict(variables),
+                **start,
+            }
+            self._send(first, payload)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, stream)
+                nursery.start_soon(self._read_to_end, stream, nursery.cancel_scope)
+                with trio.move_on_after(self._limits.typescript_start_seconds_max):
+                    await self._hello.wait()
+                if self._hello.is_set():
+                    limits = self._limits
+                    process.limit_memory(
+                        limits.typescript_action_heap_bytes_max + limits.typescript_action_buffers_bytes_max
+                    )
+                    task_status.started()
+                    await self._watch()
+                nursery.cancel_scope.cancel()
+        finally:
+            self.ended = True
+            code, words = process.end()
+            self._bury(code, words)
+        if not self._hello.is_set():
+            raise self._death(code, words, 1)
+
+    async def _read_to_end(self, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
+        try:
+            await self._read(stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        except (_Garbled, msgspec.DecodeError) as error:
+            self._killed_because = f"it said what it must not: {error}"
+        scope.cancel()
+
+    async def _read(self, stream: trio.SocketStream) -> None:
+        buffer = bytearray()
+        while received := await stream.receive_some(_RECEIVE_BYTES):
+            buffer += received
+            while len(buffer) >= _LENGTH_BYTES:
+                length = int.from_bytes(buffer[:_LENGTH_BYTES], "little")
+                if length > self._limits.frame_bytes_max:
+                    raise _Garbled(f"a frame of {length} bytes")
+                if len(buffer) < _LENGTH_BYTES + length:
+                    break
+                head, _, payload = bytes(buffer[_LENGTH_BYTES : _LENGTH_BYTES + length]).partition(b"\n")
+                del buffer[: _LENGTH_BYTES + length]
+                self._heard += 1
+                self._handle(_decoder.decode(head), payload)
+
+    async def _write(self, stream: trio.SocketStream) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            data, self._unsent = b"".join(self._unsent), []
+            try:
+                await stream.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                # The reader hears of it too.
+                await trio.sleep_forever()
+
+    async def _watch(self) -> None:
+        """Return when it does not let any of its calls go on."""
+        seconds_max = self._limits.action_blocked_seconds_max
+        heard, silent_since = self._heard, trio.current_time()
+        while True:
+            await trio.sleep(PING_SECONDS)
+            if not self._calls or self._heard != heard:
+                heard, silent_since = self._heard, trio.current_time()
+            elif trio.current_time() - silent_since > seconds_max:
+                self._killed_because = "blocked"
+                return
+            if self.retiring and not self._calls:
+                return
+            if self._calls:
+                self._send({"type": "ping"})
+
+    def _bury(self, code: int, words: str) -> None:
+        """Tell the calls."""
+        calls = list(self._calls.values())
+        death = self._death(code, words, len(calls))
+        for call in calls:
+            call.end(b"", death)
+        if calls:
+            _log.warning("action host ended", host=self._name, why=death.why, detail=str(death), actions=len(calls))
+
+    def _death(self, code: int, words: str, calls: int) -> ActionHostDied:
+        if self._killed_because == "blocked":
+            return ActionHostDied("blocked", "it was killed, because it stood still", calls)
+        if _OUT_OF_MEMORY.search(words):
+            megabytes = self._limits.typescript_action_heap_bytes_max // MIB
+            return ActionHostDied("memory", f"it had more than {megabytes} MB", calls)
+        ending = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+        detail = [ending, self._killed_because, *words.strip().splitlines()[-1:]]
+        return ActionHostDied("ended", "; ".join(filter(None, detail)), calls)
+
+    # --- calls --------------------------------------------------------------------------------------------------------
+
+    async def invoke(self, module: str, export: str, args: bytes, variables: Variables, syscalls: Syscalls) -> bytes:
+        """Run an action and return its result as JSON. ``args`` is the JSON of an array of one object.
+
+        Raises ActionThrew and ActionHostDied. If cancelled, what it has under way in the process ends.
+        """
+        async with trio.open_nursery() as nursery:
+            call = _Call(nursery, syscalls, self._bodies)
+            self._begin(call, {"module": module, "export": export}, args, variables)
+            await self._until_end(call)
+            nursery.cancel_scope.cancel()
+        return _result(call)
+
+    async def answer(
+        self,
+        module: str,
+        request: HttpRequest,
+        variables: Variables,
+        syscalls: Syscalls,
+        disconnected: Callable[[], Awaitable[None]],
+        respond: Callable[[HttpHead], Awaitable[None]],
+    ) -> None:
+        """Have the router that a module exports answer a request. ``respond`` is given the head when it is known, and
+        is to send the body; ``disconnected`` returns when the client goes away.
+
+        Raises what ``respond`` does, ActionThrew and ActionHostDied.
+        """
+        async with trio.open_nursery() as nursery:
+            call = _Call(nursery, syscalls, self._bodies)
+            described: dict[str, Any] = {
+                "url": request.url,
+                "method": request.method,
+                "headers": request.headers,
+                "body": None,
+            }
+            if request.body is not None:
+                described["body"] = call.send(request.body)
+            number = self._begin(call, {"module": module, "request": described}, b"", variables)
+            nursery.start_soon(self._tell_disconnected, number, disconnected)
+            with _Ending(self, call):
+                await call.head_sent.wait()
+                if call.head is not None:
+                    # What the app's code has thrown says more than that its body broke off.
+                    with suppress(BodyBrokenError):
+                        await respond(call.head)
+                    # What is left of it nobody wants.
+                    call.drop_bodies()
+                await call.ended.wait()
+            nursery.cancel_scope.cancel()
+        _result(call)
+
+    async def analyze(self, paths: Sequence[str]) -> list[bytes]:
+        """Return a line for each module (`javascript/actions/analysis.js`). Raises ActionHostDied."""
+        self._analyzed = trio.Event()
+        self._send({"type": "analyze", "paths": list(paths)})
+        await self._analyzed.wait()
+        return self._analysis
+
+    async def _tell_disconnected(self, number: int, disconnected: Callable[[], Awaitable[None]]) -> None:
+        await disconnected()
+        self._send({"type": "disconnected", "call": number})
+
+    def _begin(self, call: _Call, header: dict[str, Any], payload: bytes, variables: Variables) -> int:
+        if self.ended:
+            raise ActionHostDied("ended", "it has ended", 0)
+        if variables is not self._variables:
+            self._variables = variables
+            self._send({"type": "variables", "values": dict(variables)})
+        self.begun += 1
+        self._calls[self.begun] = call
+        self._send({"type": "begin", "call": self.begun, **header}, payload)
+        return self.begun
+
+    async def _until_end(self, call: _Call) -> None:
+        with _Ending(self, call):
+            await call.ended.wait()
+
+    def forget(self, call: _Call) -> None:
+        """Have nothing of a call go on in the process."""
+        call.drop_bodies()
+        for number, each in list(self._calls.items()):
+            if each is call:
+                del self._calls[number]
+                if not call.ended.is_set() and not self.ended:
+                    self._send({"type": "end", "call": number})
+
+    # --- frames -------------------------------------------------------------------------------------------------------
+
+    def _send(self, header: Mapping[str, Any], payload: bytes = b"") -> None:
+        head = _encoder.encode(header)
+        self._unsent.append((len(head) + 1 + len(payload)).to_bytes(_LENGTH_BYTES, "little") + head + b"\n" + payload)
+        self._wake.set()
+
+    def _handle(self, frame: _Frame, payload: bytes) -> None:
+        call = self._calls.get(frame.call)
+        match frame.type:
+            case "hello":
+                self.version = frame.version
+                self._hello.set()
+            case "request":
+                if call is not None and not call.ended.is_set():
+                    call.nursery.start_soon(self._answer_request, call, frame, payload)
+            case "log":
+                if call is not None:
+                    call.syscalls.log(frame.level, payload.decode("utf-8", "replace"))
+            case "head":
+                if call is not None and call.head is None:
+                    body = None if frame.body is None else call.receive(frame.body)
+                    call.head = HttpHead(frame.status, frame.headers, body)
+                    call.head_sent.set()
+            case "returned":
+                if call is not None:
+                    call.end(payload)
+            case "threw":
+                if call is not None:
+                    call.end(b"", self._threw(frame, payload))
+            case "stray":
+                _log.warning("action host", host=self._name, level=frame.level, text=payload.decode("utf-8", "replace"))
+            case "pong":
+                pass
+            case "analyzed":
+                self._analysis = payload.split(b"\n") if payload else []
+                if self._analyzed is not None:
+                    self._analyzed.set()
+            case "chunk" | "credit" | "broken" | "cancelBody":
+                self._bodies.take(frame, payload)
+            case _:
+                raise _Garbled(f"a frame {frame.type!r:.40}")
+
+    def _threw(self, frame: _Frame, payload: bytes) -> ActionThrew:
+        if frame.refused is not None:
+            return ActionThrew(frame.refused)
+        thrown = describe(payload.decode("utf-8", "replace"), self._maps, self._limits.error_frames_max)
+        return ActionThrew(thrown.message, thrown.frames, thrown.data)
+
+    async def _answer_request(self, call: _Call, frame: _Frame, args: bytes) -> None:
+        reply = {"call": frame.call, "number": frame.number}
+        try:
+            answer = await call.syscalls.request(frame.op, args, call)
+        except Refusal as refusal:
+            error: dict[str, Any] = {"message": refusal.message}
+            if refusal.data is not None:
+                error["data"] = msgspec.Raw(refusal.data)
+            self._send({"type": "refuse", **reply}, _encoder.encode(error))
+        else:
+            self._send({"type": "answer", **reply}, answer)
+
+
+class _Ending:
+    """Leaves a call behind in no other way than ended."""
+
+    def __init__(self, host: ActionHost, call: _Call) -> None:
+        self._host = host
+        self._call = call
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._host.forget(self._call)
+
+
+class Bodies:
+    """The bodies between us and one process (`javascript/actions/bodies.js`). Each end numbers those that it sends."""
+
+    def __init__(self, send: Callable[..., None], window_bytes: int) -> None:
+        self._send = send
+        self._window_bytes = window_bytes
+        self._sending: dict[int, tuple[BodySender, trio.CancelScope]] = {}
+        self._receiving: dict[int, BodyReceiver] = {}
+        self._last = 0
+
+    def send_to_host(self, nursery: trio.Nursery, read: Read) -> int:
+        """Send a body as fast as it is read, in a task, and return its number."""
+        self._last += 1
+        body = self._last
+        scope = trio.CancelScope()
+        self._sending[body] = BodySender(body, self._send_message), scope
+        nursery.start_soon(self._send_all, body, read, scope)
+        return body
+
+    async def _send_all(self, body: int, read: Read, scope: trio.CancelScope) -> None:
+        sender, _ = self._sending[body]
+        try:
+            with scope:
+                try:
+                    while (data := await read()) is not None:
+                        await sender.send(data)
+                except DeveloperError as broken:
+                    self._send({"type": "broken", "body": body, "message": broken.message})
+                else:
+                    await sender.send(b"", last=True)
+        finally:
+            del self._sending[body]
+
+    def receive_from_host(self, body: int) -> Read:
+        """Return what gives the pieces of a body that the process sends under this number, None at its end."""
+        receiver = self._receiving[body] = BodyReceiver(body, self._send_message, self._window_bytes)
+        receiver.open()
+
+        async def receive() -> bytes | None:
+            return await receiver.receive()
+
+        return receive
+
+    def drop(self, body: int) -> None:
+        """Take no more of a body."""
+        if self._receiving.pop(body, None) is not None:
+            self._send({"type": "cancelBody", "body": body})
+
+    def take(self, frame: _Frame, payload: bytes) -> None:
+        """The process has said something of a body."""
+        body = frame.body or 0
+        if frame.type == "chunk":
+            receiver = self._receiving.get(body)
+            if receiver is not None:
+                receiver.take(BodyChunk(body, payload, frame.last))
+                if frame.last:
+                    del self._receiving[body]
+        elif frame.type == "broken":
+            broken = self._receiving.pop(body, None)
+            if broken is not None:
+                broken.fail(BodyBrokenError(frame.message))
+        elif body in self._sending:
+            sender, scope = self._sending[body]
+            if frame.type == "credit":
+                sender.grant(BodyCredit(body, frame.bytes))
+            else:
+                scope.cancel()
+
+    def _send_message(self, message: Message) -> None:
+        match message:
+            case BodyChunk(body, data, last):
+                self._send({"type": "chunk", "body": body, "last": last}, data)
+            case BodyCredit(body, count):
+                self._send({"type": "credit", "body": body, "bytes": count})
+            case _:
+                raise AssertionError(f"a body is no {type(message).__name__}")
+
+
+def _result(call: _Call) -> bytes:
+    if call.failure is not None:
+        raise call.failure
+    return call.result
+
+
+_OUT_OF_MEMORY: Final = re.compile(r"out of memory", re.IGNORECASE)
