@@ -26,6 +26,7 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from rtdb.config import MIB, Limits
+from rtdb.link.supervisor import EXIT_SOFTWARE
 from rtdb.typescript.analysis import Analysis, AnalysisError, analyzable, read_analysis
 from rtdb.typescript.deno import Deno, DenoUnavailable
 from rtdb.typescript.module_set import ModuleSet
@@ -52,6 +53,8 @@ HostUnavailable = DenoUnavailable
 
 _HEAD_BYTES: Final = 4
 _MORE: Final = 1 << 31
+_EXIT_IN_DOUBT: Final = 3
+"""Of a process whose function ran out of time, or of stack, in the middle of a wait for us."""
 _OWN_HEAP_BYTES: Final = 64 * MIB
 """What the process has on its heap beside a function: contexts that are ready, and a frame on its way."""
 _NS_PER_MS: Final = 1_000_000
@@ -144,7 +147,12 @@ class Host:
             "type": "start",
             # What the first process has shown of this Deno need not be shown again by those that replace it.
             "isTested": self._is_tested,
-            "contextsMax": limits.typescript_contexts_max,
+            "limits": {
+                "contextsMax": limits.typescript_contexts_max,
+                "milliseconds": limits.typescript_seconds_max * 1000,
+                "logLinesMax": limits.log_lines_max,
+                "logLineBytesMax": limits.log_line_bytes_max,
+            },
         }
         try:
             hello, _ = self._exchange(start, (), limits.typescript_start_seconds_max)
@@ -218,7 +226,6 @@ class Host:
             "kind": invocation.kind,
             "now": invocation.now_ms,
             "seed": _seed_numbers(invocation.seed),
-            "milliseconds": self._limits.typescript_seconds_max * 1000,
         }
         return self._step(frame, [invocation.args])
 
@@ -328,11 +335,13 @@ class Host:
         code, words = self._deno.end()
         self._deno = None
         self._running.clear()
-        if timed_out:
+        if timed_out or code == _EXIT_IN_DOUBT:
             seconds = self._limits.typescript_seconds_max
             raise HostDied(
                 f"Function execution timed out (maximum duration: {seconds:g}s)", code="FunctionTimedOut", words=words
             )
+        if code == EXIT_SOFTWARE:
+            raise HostDied("The process that the function ran in failed.", code="InternalServerError", words=words)
         if _OUT_OF_MEMORY.search(words):
             megabytes = self._limits.typescript_heap_bytes_max // MIB
             raise HostDied(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from rtdb.typescript.stack import SourceMaps
 
 __all__ = ["Thrown", "describe"]
+
+_TEXTS: Final = {
+    # V8's own sentence for a host without dynamic imports, which says little to an app's author.
+    "A dynamic import callback was not specified.": (
+        "Can't dynamically import modules in a query or mutation. Import them at the top of the file, or consider using"
+        " an action."
+    ),
+}
 
 
 class Thrown(NamedTuple):
@@ -36,7 +44,8 @@ class _Described(msgspec.Struct):
 def describe(described: str, maps: SourceMaps, frames_max: int) -> Thrown:
     """Return the text of an error with the frames that the author knows."""
     error = msgspec.json.decode(described, type=_Described)
-    parts = [part for part in (error.name, error.message) if part]
+    text = _TEXTS.get(error.message, error.message)
+    parts = [part for part in (error.name, text) if part]
     message = f"Uncaught {': '.join(parts)}".rstrip()
     data = None if error.data is None else error.data.encode()
-    return Thrown(message, maps.frames(error.stack, frames_max), data, error.code, error.message)
+    return Thrown(message, maps.frames(error.stack, frames_max), data, error.code, text)

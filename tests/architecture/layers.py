@@ -146,8 +146,6 @@ PROCESSES = {
     "rtdb.gateway.gateway",
     "rtdb.hub",
     "rtdb.transaction.committer",
-    # Runners do not start it yet.
-    "rtdb.typescript.host",
 }
 """Where a process starts."""
 

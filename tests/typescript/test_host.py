@@ -85,14 +85,6 @@ def test_a_rejection_that_nobody_handles_fails_the_function(functions: Functions
     assert functions.error().message == "Uncaught Error: lost"
 
 
-def test_a_process_out_of_memory_says_so_and_is_replaced(functions: Functions) -> None:
-    functions.load(query("const all = []; for (;;) all.push(new Array(1000).fill({}));") + query("return 1;", "after"))
-    with pytest.raises(HostDied, match=r"ran out of memory \(maximum memory usage: 64 MB\)") as died:
-        functions.run()
-    assert died.value.code == "OutOfMemory"
-    assert functions.result("after") == 1
-
-
 def test_an_execution_of_a_process_that_died_cannot_go_on(functions: Functions, host: Host) -> None:
     functions.load(query('await ask("1.0/get");'))
     step = functions.begin()

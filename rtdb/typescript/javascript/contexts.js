@@ -83,12 +83,14 @@ class Importing {
 
 export const failure = (message) => `!${JSON.stringify({ message })}`;
 
-const LOG_LINES_MAX = 257;
-const LOG_CHARACTERS_MAX = 33_000;
+// What the parent has said of its limits.
+export const limits = { contextsMax: 0, milliseconds: 0, logLinesMax: 0, logLineBytesMax: 0 };
 
-// More than an execution may have is not kept here either; the parent cuts exactly.
+// More than an execution may have is not kept here either. The parent cuts exactly, and says that it did: it is told of
+// a line, and of a character, too many.
 export function addLog(logs, level, text) {
-  if (logs.length < LOG_LINES_MAX) logs.push([level, text.slice(0, LOG_CHARACTERS_MAX).toWellFormed()]);
+  if (logs.length > limits.logLinesMax) return;
+  logs.push([level, text.slice(0, limits.logLineBytesMax + 1).toWellFormed()]);
 }
 
 export class Context {

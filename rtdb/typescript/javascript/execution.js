@@ -5,7 +5,7 @@
 // Whatever is asked between two ticks is one frame. Time counts while a tick runs, and not while the parent works.
 
 import { oneLine } from "./channel.js";
-import { addLog, failure, Thrown, TimedOut } from "./contexts.js";
+import { addLog, failure, limits, Thrown, TimedOut } from "./contexts.js";
 import { QueryStreams } from "./query_streams.js";
 
 // After these the rows that a query has in advance are still true.
@@ -36,8 +36,8 @@ export class Execution {
   #used;
   #waited = 0;
 
-  // `ask` sends a frame and returns the parent's answer before it returns. `used` are milliseconds that the import
-  // took of the `begin.milliseconds` that the execution has.
+  // `ask` sends a frame and returns the parent's answer before it returns. `used` are the milliseconds that
+  // the import took of those that the execution has.
   constructor(begin, context, used, ask) {
     this.#begin = begin;
     this.#context = context;
@@ -170,7 +170,7 @@ export class Execution {
   async #step() {
     try {
       this.#waited = 0;
-      const taken = await this.#context.tick(this.#begin.milliseconds - this.#used);
+      const taken = await this.#context.tick(limits.milliseconds - this.#used);
       this.#used += taken - this.#waited;
     } catch (error) {
       if (error instanceof TimedOut) return this.#end({ timedOut: true });

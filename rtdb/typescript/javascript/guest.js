@@ -10,7 +10,7 @@
   const functionText = Function.prototype.toString;
   const exec = RegExp.prototype.exec;
   const indexOf = String.prototype.indexOf;
-  const startsWith = String.prototype.startsWith;
+  const replaceAll = String.prototype.replaceAll;
   const NewRegExp = RegExp;
   const NewError = Error;
   const IDENTIFIER = /^[a-zA-Z_$][a-zA-Z0-9_$]*$/;
@@ -88,12 +88,17 @@
     } catch {
       return -1;
     }
-    // Equal handlers are told apart by where what they belong to is defined.
-    const safe = apply(exec, IDENTIFIER, [name]) !== null && name !== "default";
-    const defined = safe ? apply(exec, new NewRegExp(`\\b(?:var|let|const) ${name} =`), [source]) : null;
+    // Equal handlers are told apart by where what they belong to is defined: `a = …`, and `export { a as name }`.
+    const safe = apply(exec, IDENTIFIER, [name]) !== null;
+    const renamed = safe ? apply(exec, new NewRegExp(`([\\w$]+) as ${escaped(name)}\\s*[,}]`), [source]) : null;
+    const local = escaped(renamed === null ? name : renamed[1]);
+    const defined = safe ? apply(exec, new NewRegExp(`(?<![\\w$.])${local} =(?!=)`), [source]) : null;
     const near = apply(indexOf, source, [text, defined === null ? 0 : defined.index]);
     return near >= 0 ? near : apply(indexOf, source, [text]);
   }
+
+  // An identifier as a regular expression.
+  const escaped = (identifier) => apply(replaceAll, identifier, ["$", "\\$"]);
 
   // The default export of one of the modules with a meaning of their own; {failure} if it is not what it must be.
   const special = {

@@ -5,26 +5,24 @@
 
 import { analyze } from "./analysis.js";
 import { Channel } from "./channel.js";
-import { handleRejections, Modules, Refused, Thrown, TimedOut, turn } from "./contexts.js";
+import { handleRejections, limits, Modules, Refused, Thrown, TimedOut, turn } from "./contexts.js";
 import { Execution } from "./execution.js";
 import { Prewarmed } from "./prewarmed.js";
 import { selfTest } from "./self_test.js";
 
+const REACH = ["Deno", "Worker", "caches", "fetch", "localStorage", "process", "sessionStorage"];
 const EXIT_SOFTWARE = 70; // a mistake of ours
 const EXIT_IN_DOUBT = 3; // a wait for the parent was cut short: nobody knows where in a frame we are
 
 const { stdin, stdout, exit } = Deno;
+const version = Deno.version.deno;
 const channel = new Channel((buffer) => stdin.readSync(buffer), (bytes) => stdout.writeSync(bytes));
 
 class Host {
   #modules = null;
   #executions = new Map();
-  #prewarmed;
+  #prewarmed = new Prewarmed();
   #isAsking = false;
-
-  constructor(start) {
-    this.#prewarmed = new Prewarmed(start.contextsMax);
-  }
 
   // Answer frames until the parent is gone.
   async run() {
@@ -105,11 +103,14 @@ class Host {
 
 const start = channel.receive();
 if (start !== null) {
+  Object.assign(limits, start.header.limits);
   const failures = start.header.isTested ? [] : await selfTest();
   handleRejections();
-  channel.send({ type: "hello", deno: Deno.version.deno, failures });
+  channel.send({ type: "hello", deno: version, failures });
+  // Contexts have none of it. Should code ever get out of one, it finds less.
+  for (const name of REACH) delete globalThis[name];
   try {
-    await new Host(start.header).run();
+    await new Host().run();
   } catch (error) {
     console.error(error);
     exit(EXIT_SOFTWARE);

@@ -4,21 +4,15 @@
 // every import (`Modules.importSeed`, `importMs`), but for environment variables: those are remembered with the context,
 // and the parent is asked for them again when it is used. So a call has read them, and their values are true.
 
-import { Context } from "./contexts.js";
+import { Context, limits } from "./contexts.js";
 
 const PER_MODULE_MAX = 2;
-const IMPORT_MILLISECONDS = 1000;
 
 export class Prewarmed {
-  #contextsMax;
   #modules = null;
   #ready = new Map(); // path → [{context, namespace, variables}], the path that was called last at the end
   #unfit = new Set(); // paths whose import has failed: a call will say how
   #variables = new Map(); // name → value, as last told
-
-  constructor(contextsMax) {
-    this.#contextsMax = contextsMax;
-  }
 
   use(modules) {
     this.#modules = modules;
@@ -40,7 +34,7 @@ export class Prewarmed {
     }
     const context = new Context(this.#modules, lookUp);
     try {
-      const imported = await context.import(path, begin.milliseconds);
+      const imported = await context.import(path, limits.milliseconds);
       this.#unfit.delete(path);
       return { context, ...imported };
     } catch (error) {
@@ -63,7 +57,7 @@ export class Prewarmed {
   // Make one more context ready for each of the modules that were called last and have none, or one.
   async refill() {
     const hot = [...this.#ready.keys()].reverse();
-    let room = this.#contextsMax;
+    let room = limits.contextsMax;
     for (const path of hot) {
       const ready = this.#ready.get(path);
       room -= PER_MODULE_MAX;
@@ -83,7 +77,7 @@ export class Prewarmed {
     };
     const context = new Context(this.#modules, lookUp);
     try {
-      const { namespace } = await context.import(path, IMPORT_MILLISECONDS);
+      const { namespace } = await context.import(path, limits.milliseconds);
       if (!isGuess) ready.push({ context, namespace, variables });
     } catch {
       this.#unfit.add(path);

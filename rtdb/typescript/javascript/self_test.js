@@ -5,7 +5,10 @@ import vm from "node:vm";
 import v8 from "node:v8";
 import { turn } from "./contexts.js";
 
-const PERMISSIONS = ["read", "write", "net", "env", "run", "ffi", "sys"];
+const PERMISSIONS = [
+  ...["read", "write", "net", "env", "run", "ffi", "sys"].map((name) => ({ name })),
+  ...["read", "write"].map((name) => ({ name, path: "/" })),
+];
 const options = { microtaskMode: "afterEvaluate", codeGeneration: { strings: false, wasm: false } };
 const newContext = () => vm.createContext(vm.constants.DONT_CONTEXTIFY, options);
 const tick = new vm.Script("0");
@@ -22,7 +25,7 @@ function timesOut(run) {
 }
 
 const tests = {
-  "has no permissions": () => PERMISSIONS.every((name) => Deno.permissions.querySync({ name }).state !== "granted"),
+  "has no permissions": () => PERMISSIONS.every((permission) => Deno.permissions.querySync(permission).state !== "granted"),
 
   "links and evaluates modules from memory": async () => {
     const context = newContext();
@@ -74,6 +77,15 @@ const tests = {
   "makes no code from strings": () => {
     const attempt = 'try { new Function("return 1"); false } catch (error) { error instanceof EvalError }';
     return new vm.Script(attempt).runInContext(newContext()) === true;
+  },
+
+  "makes no code from strings outside of contexts either": () => {
+    try {
+      new Function("return 1");
+    } catch (error) {
+      return error instanceof EvalError;
+    }
+    return false;
   },
 
   "hears of rejections that nobody handles": async () => {

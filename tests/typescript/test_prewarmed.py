@@ -1,0 +1,91 @@
+"""Contexts that are ready before a call are as good as fresh ones: nobody can tell, but by the time it takes."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from rtdb.typescript.steps import Answered, Reply, SyscallRequest
+from tests.typescript.conftest import IMPORT_MS, Functions, query
+
+pytestmark = pytest.mark.slow
+
+
+class Variables:
+    """An owner with environment variables, who remembers which were asked for."""
+
+    def __init__(self, **values: str) -> None:
+        self.values = values
+        self.read: list[str] = []
+
+    def answer(self, request: SyscallRequest) -> Reply:
+        assert request.op == "environmentVariable"
+        assert request.synchronous
+        name = msgspec.json.decode(request.args)
+        self.read.append(name)
+        return Answered(request.number, msgspec.json.encode(self.values.get(name)))
+
+
+def test_a_variable_is_read_each_time_it_is_looked_at(functions: Functions) -> None:
+    functions.load(query("return [process.env.A, process.env.B ?? 'unset', process.env.A];"))
+    variables = Variables(A="1")
+    assert functions.result(answer=variables.answer) == ["1", "unset", "1"]
+    assert variables.read == ["A", "B", "A"]
+
+
+def test_a_variable_that_is_read_at_import_counts_as_read_by_every_call(functions: Functions) -> None:
+    functions.load("const a = process.env.A;" + query("return a;"))
+    for _ in range(5):
+        variables = Variables(A="1")
+        assert functions.result(answer=variables.answer) == "1"
+        assert variables.read == ["A"]
+
+
+def test_a_context_made_with_the_value_before_is_not_used(functions: Functions) -> None:
+    functions.load("const a = process.env.A;" + query("return a ?? 'unset';"))
+    seen = [functions.result(answer=Variables(A=value).answer) for value in "11122221"]
+    assert seen == list("11122221")
+    assert functions.result(answer=Variables().answer) == "unset"
+
+
+def test_imports_are_equal_whenever_they_happen(functions: Functions) -> None:
+    functions.load("const made = [Date.now(), Math.random()];" + query("return made;"))
+    first = functions.result()
+    assert first[0] == IMPORT_MS
+    assert [functions.result() for _ in range(5)] == [first] * 5
+
+
+def test_a_call_has_its_own_seed_and_time_after_the_import(functions: Functions) -> None:
+    functions.load("Math.random();" + query("return [Date.now(), Math.random()];"))
+    seeds = [bytes([number]) * 16 for number in (1, 2, 1, 2)]
+    results = [functions.result(seed=seed, now_ms=1_800_000_000_000) for seed in seeds]
+    assert results[:2] == results[2:]
+    assert results[0] != results[1]
+    assert results[0][0] == 1_800_000_000_000
+
+
+def test_whether_the_time_was_looked_at_is_known_of_the_call_alone(functions: Functions) -> None:
+    functions.load("Date.now();" + query("return 1;") + query("return Date.now();", "looks"))
+    assert not functions.run().looked_at_time
+    assert functions.run("looks").looked_at_time
+
+
+def test_other_modules_make_other_contexts(functions: Functions) -> None:
+    functions.load(query("return 1;"))
+    assert functions.result() == 1
+    functions.load(query("return 2;"))
+    assert functions.result() == 2
+
+
+def test_a_module_that_fails_at_import_fails_at_every_call(functions: Functions) -> None:
+    functions.load("if (!process.env.A) throw new Error('A is missing');" + query("return 1;"))
+    assert functions.error(answer=Variables().answer).message == "Uncaught Error: A is missing"
+    assert functions.error(answer=Variables().answer).message == "Uncaught Error: A is missing"
+    assert functions.result(answer=Variables(A="1").answer) == 1
+    assert functions.error(answer=Variables().answer).message == "Uncaught Error: A is missing"
+
+
+def test_the_import_does_not_count_for_a_call_that_found_it_done(functions: Functions) -> None:
+    functions.load("let n = 0; for (let i = 0; i < 3e6; i++) n += Math.sqrt(i);" + query("return 1;"))
+    first, second = functions.run().milliseconds, functions.run().milliseconds
+    assert second < first / 2
