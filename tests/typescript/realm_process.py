@@ -37,6 +37,10 @@ class RealmProcess:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
+    def native(self, source: str) -> Ran:
+        """Run the body of an async function with Deno's own web APIs."""
+        return self._ask({"source": source, "native": True})
+
     def run(
         self,
         source: str,
@@ -56,6 +60,9 @@ class RealmProcess:
             "seed": list(seed),
             "variables": dict(variables or {}),
         }
+        return self._ask(request)
+
+    def _ask(self, request: dict[str, Any]) -> Ran:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")

@@ -45,7 +45,7 @@ const webEvents = once(() => {
   for (const name of Object.keys(CODES)) {
     const constant = `${name
       .replace(/Error$/, "")
-      .replace(/(?<=[a-z])(?=[A-Z])/g, "_")
+      .replace(/(?<=[a-z])(?=[A-Z])|(?<=URL)/g, "_")
       .toUpperCase()}_ERR`;
     for (const target of [DOMException, DOMException.prototype]) {
       defineProperty(target, constant, { __proto__: null, value: CODES[name], enumerable: true });

@@ -82,7 +82,7 @@ const webFormData = once(() => {
         add(encodeUtf8("\r\n"));
       }
     }
-    add(encodeUtf8(`--${boundary}--\r\n`));
+    add(encodeUtf8(`--${boundary}--`));
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     return [concatenate(chunks, length), `multipart/form-data; boundary=${boundary}`];
   }

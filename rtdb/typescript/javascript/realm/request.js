@@ -39,7 +39,6 @@ const webRequest = once(() => {
       const options = init ?? {};
       if (source === null) {
         this.#url = new URL(input).href;
-        if (/^[^:]*:\/\/[^/]*@/.test(this.#url)) throw new TypeError("Request: the address must not hold credentials");
       } else {
         this.#url = source.#url;
         this.#method = source.#method;

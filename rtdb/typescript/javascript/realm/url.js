@@ -125,7 +125,7 @@ const webUrl = once(() => {
   class URL {
     #parts;
     #searchParams;
-    constructor(url, base) {
+    constructor(url, base = undefined) {
       if (arguments.length === 0) throw new TypeError("URL: an address is required");
       const parts = hostParseUrl(textOf(url), base === undefined ? undefined : textOf(base));
       if (parts === "") {
