@@ -21,7 +21,6 @@ HTTP: Final = "http.js"
 AUTH_CONFIG: Final = "auth.config.js"
 APP_DEFINITION: Final = "convex.config.js"
 DEPENDENCIES: Final = "_deps/"
-MISSING_VARIABLE: Final = "AuthConfigMissingEnvironmentVariable"
 
 
 class AnalysisError(BadRequestError):
@@ -94,7 +93,12 @@ class _Module(msgspec.Struct):
     refused: str | None = None
     described: str | None = None
     timedOut: bool = False
+    unset: str | None = None
     logs: list[tuple[str, str]] = []
+
+
+class _Path(msgspec.Struct):
+    path: str
 
 
 _decoder = msgspec.json.Decoder(_Module)
@@ -126,7 +130,13 @@ def read_analysis(lines: Sequence[bytes], maps: SourceMaps, seconds_max: float, 
     modules: dict[str, AnalyzedModule] = {}
     special: dict[str, str] = {}
     for line in lines:
-        module = _decoder.decode(line)
+        try:
+            module = _decoder.decode(line)
+        except msgspec.ValidationError as error:
+            path = msgspec.json.decode(line, type=_Path).path
+            raise AnalysisError(
+                f"Failed to analyze {path}: The module's exports could not be read: {error}", code="InvalidModules"
+            ) from None
         _check(module, maps, seconds_max, frames_max)
         if module.special is not None and module.special.json is not None:
             special[module.path] = module.special.json
@@ -139,6 +149,11 @@ def _check(module: _Module, maps: SourceMaps, seconds_max: float, frames_max: in
     codes = _CODES.get(path, _MODULE)
     if module.special is not None and module.special.failure is not None:
         raise AnalysisError(module.special.failure, code=codes.missing if module.special.missing else codes.wrong)
+    if module.unset is not None:
+        raise AnalysisError(
+            f"Environment variable {module.unset} is used in auth config file but its value was not set",
+            code="AuthConfigMissingEnvironmentVariable",
+        )
     if module.refused is not None:
         raise AnalysisError(f"Failed to analyze {path}: {module.refused}{_logs(module)}", code=codes.failed)
     if module.timedOut:
@@ -149,8 +164,6 @@ def _check(module: _Module, maps: SourceMaps, seconds_max: float, frames_max: in
         )
     if module.described is not None:
         thrown: Thrown = describe(module.described, maps, frames_max)
-        if path == AUTH_CONFIG and thrown.code == MISSING_VARIABLE:
-            raise AnalysisError(thrown.text, code="AuthConfigMissingEnvironmentVariable")
         text = f"{thrown.message}\n{thrown.frames}".rstrip("\n")
         raise AnalysisError(f"Failed to analyze {path}: {text}{_logs(module)}", code=codes.failed)
     for function in module.functions:

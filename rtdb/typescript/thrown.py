@@ -20,15 +20,11 @@ _TEXTS: Final = {
 
 
 class Thrown(NamedTuple):
-    """``frames`` are lines with line ends; ``data`` is the JSON of a ConvexError's data; ``code`` is what the error
-    itself says, which may be one of the app's own."""
+    """``frames`` are lines with line ends; ``data`` is the JSON of a ConvexError's data."""
 
     message: str
     frames: str
     data: bytes | None
-    code: str | None
-    text: str
-    """Its message alone."""
 
 
 class _Described(msgspec.Struct):
@@ -38,7 +34,6 @@ class _Described(msgspec.Struct):
     name: str | None = None
     stack: str = ""
     data: str | None = None
-    code: str | None = None
 
 
 def describe(described: str, maps: SourceMaps, frames_max: int) -> Thrown:
@@ -48,4 +43,4 @@ def describe(described: str, maps: SourceMaps, frames_max: int) -> Thrown:
     parts = [part for part in (error.name, text) if part]
     message = f"Uncaught {': '.join(parts)}".rstrip()
     data = None if error.data is None else error.data.encode()
-    return Thrown(message, maps.frames(error.stack, frames_max), data, error.code, text)
+    return Thrown(message, maps.frames(error.stack, frames_max), data)

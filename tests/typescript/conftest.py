@@ -105,7 +105,7 @@ def query(body: str, name: str = "f", kind: str = "Query") -> str:
     """
 
 
-LIMITS = Limits(typescript_seconds_max=0.25, typescript_silence_seconds_max=5.0)
+LIMITS = Limits(typescript_seconds_max=0.25, typescript_analysis_seconds_max=0.5, typescript_silence_seconds_max=5.0)
 """Loops are to be stopped sooner than in a server: many tests wait for it."""
 
 

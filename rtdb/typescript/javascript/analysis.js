@@ -2,8 +2,9 @@
 
 import { Context, Refused, Thrown, TimedOut } from "./contexts.js";
 
-const PHASES = { __proto__: null, "schema.js": "schema", "auth.config.js": "auth" };
-const WITHOUT_FUNCTIONS = new Set(["schema.js", "auth.config.js", "convex.config.js"]);
+const SCHEMA = "schema.js";
+const AUTH_CONFIG = "auth.config.js";
+const WITHOUT_FUNCTIONS = new Set([SCHEMA, AUTH_CONFIG, "convex.config.js"]);
 
 // Return a frame with a line for each of `paths`: what it exports, or how it failed.
 export async function analyze(modules, { paths, variables, milliseconds }) {
@@ -19,12 +20,16 @@ export async function analyze(modules, { paths, variables, milliseconds }) {
 }
 
 async function analyzeModule(modules, path, variables, milliseconds) {
-  const context = new Context(modules, (name) => variables.get(name));
+  const asked = [];
+  const context = new Context(modules, (name) => {
+    asked.push(name);
+    return variables.get(name);
+  });
   let taken = 0;
   let text = null;
   let described = null;
   try {
-    const imported = await context.import(path, milliseconds, PHASES[path]);
+    const imported = await context.import(path, milliseconds, path === SCHEMA);
     taken = imported.taken;
     context.guest.analyze(
       imported.namespace,
@@ -40,9 +45,20 @@ async function analyzeModule(modules, path, variables, milliseconds) {
     if (!(error instanceof Thrown)) throw error;
     described = error.described;
   }
+  // Whatever a module has made of what it did not get: it is not what was meant.
+  if (path === SCHEMA && asked.length > 0) {
+    return { taken, refused: "Environment variables unsupported when evaluating schema", logs: [] };
+  }
+  if (path === AUTH_CONFIG) {
+    const unset = asked.find((name) => !variables.has(name));
+    if (unset !== undefined) return { taken, unset: unset.toWellFormed() };
+  }
   if (described !== null) return { taken, described, logs: context.importLogs };
-  if (text === null) return { taken, refused: "The module's exports could not be read.", logs: context.importLogs };
-  const analyzed = JSON.parse(text);
+  const analyzed = text === null ? null : JSON.parse(text);
+  // A module may have changed what everything in its context is made into JSON by.
+  if (!Array.isArray(analyzed?.functions)) {
+    return { taken, refused: "The module's exports could not be read.", logs: context.importLogs };
+  }
   if (WITHOUT_FUNCTIONS.has(path)) analyzed.functions = [];
   const source = modules.sources.get(path);
   for (const each of analyzed.functions) each.position = positionOf(source, each.offset);

@@ -175,17 +175,17 @@ export class Context {
 
   // Import a module with what it imports, in so many milliseconds; return {namespace, taken}. Raises Refused, Thrown,
   // TimedOut.
-  async import(path, milliseconds, phase = "import") {
+  async import(path, milliseconds, isAlone = false) {
     let module;
     try {
-      module = this.#link(path, null, phase === "schema");
+      module = this.#link(path, null, isAlone);
       module.instantiate();
     } catch (error) {
       if (error instanceof Refused) throw error;
       // A mistake of syntax: no code of the app has run yet, so the error is what the engine made it.
       throw new Thrown(JSON.stringify({ name: error.name, message: error.message, stack: error.stack }));
     }
-    this.enter(phase, this.#modules.importSeed);
+    this.enter("import", this.#modules.importSeed);
     let ending = null;
     this.guest.defer(() => {
       module.evaluate().then(
