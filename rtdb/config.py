@@ -82,6 +82,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A packed bundle on its way to the server: refused before it is unpacked."""
     push_body_bytes_max: int = 128 * MIB
     """Body of a request of `npx convex`, decompressed."""
+    push_idle_seconds_max: float = 300.0
+    """Time between two requests of one push; one that is not finished then is given up."""
     tables_max: int = 10_000
     """Tables."""
     indexes_per_table_max: int = 64

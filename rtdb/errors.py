@@ -37,6 +37,7 @@ __all__ = [
     "RateLimitedError",
     "RtdbError",
     "SnapshotTooOldError",
+    "StalePushError",
     "StorageError",
     "TimeoutExceededError",
     "UnauthenticatedError",
@@ -88,6 +89,13 @@ class NotFoundError(RtdbError):
 
     default_code = "NotFound"
     http_status = 404
+
+
+class StalePushError(RtdbError):
+    """What a push builds upon is not what is deployed (any more): it has to begin again."""
+
+    default_code = "RaceDetected"
+    http_status = 409
 
 
 class ContentTooLargeError(RtdbError):

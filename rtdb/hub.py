@@ -33,10 +33,13 @@ from rtdb.blobstore.collector import BlobCollector, CollectorStepFailed
 from rtdb.blobstore.store import BlobStore
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, decode_config, encode_config
-from rtdb.deployer import Deployer, DeployRefused, serve_deploy
+from rtdb.deploy.deploy_stream import serve_deploy
+from rtdb.deploy.deployer import Deployer
+from rtdb.deploy.preparation import DeployRefused
+from rtdb.deploy.pushes import Pushes
 from rtdb.errors import RtdbError
 from rtdb.functions.action_pool import ActionPool
-from rtdb.functions.bundle import EMPTY, Bundle, read_bundle
+from rtdb.functions.bundle import EMPTY, Bundle, read_bundle, replace_python
 from rtdb.functions.bundle_store import BundleStore
 from rtdb.functions.description import decode_description
 from rtdb.functions.runner_handle import process_action_runners, process_runners
@@ -47,7 +50,6 @@ from rtdb.link.link import Link, LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_CONFIGURATION, Child, start_child
 from rtdb.process_log import configure_process_log
 from rtdb.public_origins import listening_origin, public_origins
-from rtdb.push.pushes import Pushes
 
 __all__ = ["Hub", "main"]
 
@@ -200,11 +202,12 @@ class Hub:
             self._action_pool,
             self._bundles,
             limits,
+            nursery,
             runner_start=self._runner_start,
             bundle_hash=bundle_hash,
             description=self._description,
         )
-        self._pushes = Pushes(self._deployer, self._bundles)
+        self._pushes = Pushes(self._deployer, self._bundles, limits, SystemClock(), SystemRandom())
         return bundle_hash
 
     def _runner_start(self, bundle_hash: str) -> frames.RunnerStart:
@@ -224,7 +227,9 @@ class Hub:
     async def _deploy(self, bundle: Bundle) -> None:
         """Deploy what the server was started with, the same way as a client's."""
         try:
-            await self._deployer.deploy(bundle, lambda event: _log.debug("deploying", **event))
+            await self._deployer.deploy(
+                lambda active: replace_python(active, bundle), lambda event: _log.debug("deploying", **event)
+            )
         except DeployRefused as refused:
             message = f"the app cannot be deployed: {refused.error.message}\n{refused.error.frames}"
             raise HubFailure(message, EXIT_CONFIGURATION) from None

@@ -25,6 +25,14 @@ arguments and results pass through it as bytes.
 
 from rtdb.application.application import FILE_STEPS, Application
 from rtdb.application.caller import Caller, OutgoingLink
-from rtdb.application.server_call import ServerCallFailed, call_by_server
+from rtdb.application.server_call import ServerCallFailed, ServerCalls, call_by_server
 
-__all__ = ["FILE_STEPS", "Application", "Caller", "OutgoingLink", "ServerCallFailed", "call_by_server"]
+__all__ = [
+    "FILE_STEPS",
+    "Application",
+    "Caller",
+    "OutgoingLink",
+    "ServerCallFailed",
+    "ServerCalls",
+    "call_by_server",
+]

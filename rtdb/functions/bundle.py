@@ -1,7 +1,8 @@
 """Bundles: the source of an app, from a developer's directory to the server.
 
-A bundle is the app's ``.py`` files by their paths below the functions directory. Its **hash** (BLAKE3 over names and
-contents) identifies the deployment. Packed for transport it is an *archive*::
+A bundle is the app's files by their paths below the functions directory: ``.py`` files are its Python part, all others
+its TypeScript part (`typescript/module_set.py`). Each part is replaced without the other. Its **hash** (BLAKE3 over
+names and contents) identifies the deployment. Packed for transport the Python part is an *archive*::
 
     zlib( msgpack( [[path, content], …] in order of path ) )
 
@@ -17,8 +18,8 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import msgspec
@@ -27,7 +28,17 @@ from blake3 import blake3
 from rtdb.config import Limits
 from rtdb.errors import BadRequestError
 
-__all__ = ["EMPTY", "GENERATED", "Bundle", "is_bundled", "pack", "read_bundle", "unpack"]
+__all__ = [
+    "EMPTY",
+    "GENERATED",
+    "Bundle",
+    "is_bundled",
+    "pack",
+    "read_bundle",
+    "replace_python",
+    "replace_typescript",
+    "unpack",
+]
 
 GENERATED: Final = "_generated"
 """The directory of what `rtdb codegen` writes. Its modules travel with the app, whose functions may import them."""
@@ -106,6 +117,30 @@ def unpack(archive: bytes, limits: Limits) -> Bundle:
     for path in files:
         _check_path(path)
     return _checked(files, limits, "The archive")
+
+
+def replace_python(bundle: Bundle, python: Bundle) -> Bundle:
+    """Return the bundle with another Python part. Raises ``InvalidBundle``."""
+    return _join(python.files, {path: content for path, content in bundle.files.items() if not _is_python(path)})
+
+
+def replace_typescript(bundle: Bundle, files: Mapping[str, bytes], limits: Limits) -> Bundle:
+    """Return the bundle with another TypeScript part. Raises ``BundleTooLarge`` or ``InvalidBundle``."""
+    _checked(dict(files), limits, "What is pushed")
+    return _join(files, {path: content for path, content in bundle.files.items() if _is_python(path)})
+
+
+def _is_python(path: str) -> bool:
+    return path.endswith(".py")
+
+
+def _join(part: Mapping[str, bytes], other: Mapping[str, bytes]) -> Bundle:
+    """Return the bundle of two parts, if they can lie in one directory."""
+    files = {**part, **other}
+    folders = {str(folder) for path in files for folder in PurePosixPath(path).parents}
+    for path in sorted(folders & files.keys()):
+        raise BadRequestError(f"The app has a module and a folder of the same name: {path}", code="InvalidBundle")
+    return Bundle(dict(sorted(files.items())))
 
 
 def _check_path(path: str) -> None:

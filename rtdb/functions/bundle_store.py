@@ -30,6 +30,12 @@ class BundleStore:
     def is_stored(self, bundle_hash: str) -> bool:
         return self.directory(bundle_hash).is_dir()
 
+    def read(self, bundle_hash: str) -> Bundle:
+        """Return a bundle that is stored. It blocks for the disk."""
+        directory = self.directory(bundle_hash)
+        paths = sorted(path for path in directory.rglob("*") if path.is_file())
+        return Bundle({path.relative_to(directory).as_posix(): path.read_bytes() for path in paths})
+
     def store(self, bundle: Bundle) -> str:
         """Make a bundle durable and return its hash. It blocks for the disk."""
         directory = self.directory(bundle.hash)

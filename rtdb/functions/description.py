@@ -19,6 +19,7 @@ __all__ = [
     "FunctionDescription",
     "Position",
     "RouteDescription",
+    "VariableDescription",
     "decode_description",
     "encode_description",
 ]
@@ -62,14 +63,25 @@ class CronDescription(msgspec.Struct, frozen=True):
     schedule: dict[str, Any]
 
 
+class VariableDescription(msgspec.Struct, frozen=True):
+    """An environment variable that the app declares: ``validator`` is the JSON text of one of strings."""
+
+    name: str
+    validator: str
+    optional: bool
+
+
 class Description(msgspec.Struct, frozen=True):
     """An app: its functions in the order of their paths, its schema's JSON (None: no schema), its HTTP routes
-    (None: no HTTP actions), and its cron jobs in the order of their names."""
+    (None: no HTTP actions), its cron jobs in the order of their names, the providers of identities it trusts (None: it
+    says nothing of them), and the environment variables it declares (None: it declares nothing of them)."""
 
     functions: list[FunctionDescription]
     schema: dict[str, Any] | None
     routes: list[RouteDescription] | None = None
     crons: list[CronDescription] = []
+    auth: list[dict[str, Any]] | None = None
+    environment: list[VariableDescription] | None = None
 
     @property
     def has_actions(self) -> bool:

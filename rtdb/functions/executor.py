@@ -43,6 +43,7 @@ from rtdb.functions.call_steps import (
 )
 from rtdb.functions.context import Invocation
 from rtdb.functions.function_calls import FunctionCalls
+from rtdb.functions.inline_query import INLINE_QUERY_PATH, evaluate
 from rtdb.functions.log_lines import LogLines
 from rtdb.functions.services import Services
 from rtdb.link.frames import (
@@ -237,6 +238,8 @@ class _Execution:
         if not self._call.internal:
             kind = self._call.kind if self._call.kind in ("query", "mutation") else "query"
             raise CallFailed(ExecutionError("OperationNotPermitted", f"Operation {kind} not permitted"))
+        if str(path) == INLINE_QUERY_PATH:
+            return self._run_inline_query(path)
         function = self._services.system_functions.get(str(path))
         if function is None:
             raise not_found(path, internal=True)
@@ -246,6 +249,12 @@ class _Execution:
         self._check_kind(path, function.kind)
         arguments = decode_arguments(path, self._call.args, self._limits)
         return encode(function.handler(self._transaction, arguments))
+
+    def _run_inline_query(self, path: FunctionPath) -> bytes:
+        self._check_kind(path, "query")
+        arguments = decode_arguments(path, self._call.args, self._limits)
+        calls = FunctionCalls(self._app, self._transaction, self._invocation, self._services, self._limits)
+        return evaluate(self._app, calls, arguments, self._limits)
 
     def _warn(self, arguments_bytes: int, result_bytes: int) -> None:
         """Say in the log what came near a limit. It is said before the result is recorded, which includes the log."""

@@ -51,6 +51,7 @@ from rtdb.functions.transaction_limits import allowance_of
 from rtdb.functions.typescript.function_run import run_function
 from rtdb.link.frames import FunctionKind
 from rtdb.transaction.transaction import Transaction
+from rtdb.typescript.host import Host
 from rtdb.values.function_path import FunctionPath
 from rtdb.values.json_codec import decode_canonical
 from rtdb.values.value import Value
@@ -90,10 +91,13 @@ class FunctionCalls:
         """Nested calls under way."""
         self._bind()
 
-    def call(self, function: AppFunction, arguments: bytes, journal: str | None) -> tuple[bytes, str | None]:
+    def call(
+        self, function: AppFunction, arguments: bytes, journal: str | None, host: Host | None = None
+    ) -> tuple[bytes, str | None]:
         """Run a function with encoded arguments and return its encoded result and its journal. Raises CallFailed.
 
-        ``journal`` is that of an earlier execution, whose page it is to read again.
+        ``journal`` is that of an earlier execution, whose page it is to read again. ``host`` has a function that is not
+        the app's.
         """
         decoded = decode_arguments(function.path, arguments, self._limits)
         check_arguments(function, decoded)
@@ -108,8 +112,9 @@ class FunctionCalls:
             self._services,
         )
         if function.handler is None:
-            assert self._app.host is not None, "who has functions in TypeScript has a host"
-            returned = run_function(self._app.host, self._app, function, scope, arguments, self._limits)
+            host = host or self._app.host
+            assert host is not None, "who has functions in TypeScript has a host"
+            returned = run_function(host, self._app, function, scope, arguments, self._limits)
             exact, result = decode_result(function.path, returned, self._limits)
         else:
             context = _python_context(function.kind, scope)

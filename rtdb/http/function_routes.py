@@ -32,6 +32,7 @@ __all__ = ["FunctionRoutes", "Route"]
 
 Route = Callable[[HttpRequest], Awaitable[HttpResponse | HttpStream]]
 
+INLINE_QUERY = "_system/repl:evaluate"
 BATCH_QUERIES_MAX = 1024
 """As many as one request may hold; a page of a large app asks for tens."""
 
@@ -53,6 +54,17 @@ class AnyCallBody(CallBody):
     componentPath: str | None = None
 
 
+class SourceBody(msgspec.Struct):
+    source: str
+
+
+class InlineQueryBody(msgspec.Struct):
+    bundle: SourceBody
+    adminKey: str | None = None
+    format: str | None = None
+    componentId: str | None = None
+
+
 class BatchBody(msgspec.Struct):
     queries: list[CallBody]
 
@@ -65,6 +77,7 @@ class RunBody(msgspec.Struct):
 _call_decoder = msgspec.json.Decoder(CallBody)
 _call_at_decoder = msgspec.json.Decoder(CallAtBody)
 _any_call_decoder = msgspec.json.Decoder(AnyCallBody)
+_inline_query_decoder = msgspec.json.Decoder(InlineQueryBody)
 _batch_decoder = msgspec.json.Decoder(BatchBody)
 _run_decoder = msgspec.json.Decoder(RunBody)
 _positional_decoder = msgspec.json.Decoder(list[msgspec.Raw])
@@ -125,6 +138,7 @@ class FunctionRoutes:
             ("POST", "/api/query_at_ts"): self.query_at_ts,
             ("POST", "/api/query_batch"): self.query_batch,
             ("POST", "/api/function"): self.function,
+            ("POST", "/api/run_test_function"): self.inline_query,
         }
 
     async def mutation(self, request: HttpRequest) -> HttpResponse:
@@ -216,6 +230,20 @@ class FunctionRoutes:
             answer = _refused(request_id, body.path, missing)
             return json_response(self._envelope(request_id, body.path, answer, write, redact=False))
         return await self._run(request, "any", body.path, body.args, identity, write, redact=False)
+
+    async def inline_query(self, request: HttpRequest) -> HttpResponse:
+        """Evaluate a query that is sent along (cli-endpoints §8); who may look at everything may do so."""
+        body = decode_body(_inline_query_decoder, await read_body(request, self._body_bytes_max))
+        authorization = request.headers.authorization
+        if authorization is None and body.adminKey is not None:
+            authorization = f"Convex {body.adminKey}".encode()
+        identity = await self._credentials.identify(authorization, request.query_string)
+        identity.require_operation(operation="RunTestQuery")
+        write = choose_format(body.format, request.client)
+        if body.componentId is not None:
+            raise BadRequestError("There are no components here to query in.", code="ComponentPathNotFound")
+        args = msgspec.Raw(_encode_json({"source": body.bundle.source}))
+        return await self._run(request, "query", INLINE_QUERY, args, identity, write, redact=False)
 
     async def run_by_path(self, request: HttpRequest, path: str) -> HttpResponse:
         """Answer ``/api/run/<path>``; ``path`` is what follows, still percent-encoded."""

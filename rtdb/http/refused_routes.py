@@ -29,16 +29,11 @@ _NO_USAGE: Final = (
     "This server has no usage limits and does not meter usage: that belongs to plans of Convex's cloud. Its own limits "
     "are settings of the server, and `GET /metrics` counts what it does."
 )
-_NO_INLINE_QUERIES: Final = (
-    "This server does not evaluate inline queries. Write it as an internal query of your app and call that: "
-    "`npx convex run MODULE:FUNCTION`."
-)
 
 _REFUSED: Final[dict[tuple[str, str], str]] = {
     ("POST", "/api/export/request/zip"): _NO_EXPORT,
     ("POST", "/api/import"): _NO_IMPORT,
     ("POST", "/api/import/start_upload"): _NO_IMPORT,
-    ("POST", "/api/run_test_function"): _NO_INLINE_QUERIES,
     ("GET", "/api/v1/get_current_usage"): _NO_USAGE,
     ("GET", "/api/v1/list_usage_limits"): _NO_USAGE,
     ("POST", "/api/v1/create_usage_limit"): _NO_USAGE,

@@ -13,6 +13,7 @@ there are too many, is for those to check who take modules in.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "ModuleSet",
     "NodeDependency",
     "TypeScriptModule",
+    "module_set_of",
     "read_module_set",
 ]
 
@@ -116,12 +118,21 @@ class _Manifest(msgspec.Struct, rename="camel"):
 
 def read_module_set(bundle: Path) -> ModuleSet | None:
     """Return the modules in the directory of a bundle, None if it has none that are TypeScript."""
-    try:
-        manifest = msgspec.json.decode((bundle / MANIFEST).read_bytes(), type=_Manifest)
-    except FileNotFoundError:
+    if not (bundle / MANIFEST).exists():
         return None
+    # As bytes: text files would have their line ends changed, and the hash is of what was pushed.
+    return _decode(lambda path: (bundle / path).read_bytes())
+
+
+def module_set_of(files: Mapping[str, bytes]) -> ModuleSet | None:
+    """Return the modules among the files of a bundle, None if it has none that are TypeScript."""
+    return _decode(files.__getitem__) if MANIFEST in files else None
+
+
+def _decode(read: Callable[[str], bytes]) -> ModuleSet:
+    manifest = msgspec.json.decode(read(MANIFEST), type=_Manifest)
     return ModuleSet(
-        modules=tuple(_read_module(bundle, entry) for entry in manifest.modules),
+        modules=tuple(_decode_module(read, entry) for entry in manifest.modules),
         server_version=manifest.server_version,
         import_seed=manifest.import_seed,
         import_ns=manifest.import_ns,
@@ -130,10 +141,9 @@ def read_module_set(bundle: Path) -> ModuleSet | None:
     )
 
 
-def _read_module(bundle: Path, entry: _Entry) -> TypeScriptModule:
-    # As bytes: text files would have their line ends changed, and the hash is of what was pushed.
-    source_map = (bundle / _map_path(entry.path)).read_bytes().decode() if entry.has_source_map else None
-    return TypeScriptModule(entry.path, (bundle / entry.path).read_bytes().decode(), source_map, entry.environment)
+def _decode_module(read: Callable[[str], bytes], entry: _Entry) -> TypeScriptModule:
+    source_map = read(_map_path(entry.path)).decode() if entry.has_source_map else None
+    return TypeScriptModule(entry.path, read(entry.path).decode(), source_map, entry.environment)
 
 
 def _map_path(path: str) -> str:

@@ -16,7 +16,7 @@ import msgspec
 
 from rtdb.errors import BadRequestError
 
-__all__ = ["SYSTEM_PREFIX", "FunctionPath", "check_identifier", "parse_function_path"]
+__all__ = ["SYSTEM_PREFIX", "FunctionPath", "check_identifier", "check_module_path", "parse_function_path"]
 
 SYSTEM_PREFIX: Final = "_system/"
 """What the paths of the server's own functions begin with; an app has none there."""
@@ -102,6 +102,19 @@ def _canonical_module(text: str, module: str) -> str:
         if not _ALPHANUMERIC.search(component):
             raise _invalid(text, f"Path component {component} must have at least one alphanumeric character.")
     return "/".join(components)
+
+
+def check_module_path(path: str) -> None:
+    """Raise ``BadConvexModuleIdentifier`` unless a module may have this path, as in ``folder/messages.js``."""
+    try:
+        if len(path) > PATH_CHARACTERS_MAX:
+            raise _invalid(f"{path[:200]}…", f"It is longer than {PATH_CHARACTERS_MAX} characters.")
+        canonical = _canonical_module(path, path)
+        if f"{canonical}.js" != path or canonical.startswith(SYSTEM_PREFIX):
+            raise _invalid(path, "It is not how the path of an app's module is written.")
+    except BadRequestError as error:
+        reason = error.message.removeprefix("Invalid function path ")
+        raise BadRequestError(f"Invalid module path {reason}", code="BadConvexModuleIdentifier") from error
 
 
 def check_identifier(text: str) -> str | None:

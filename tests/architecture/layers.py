@@ -91,8 +91,7 @@ ROWS: list[tuple[str, ...]] = [
     ),
     # 5: the hub's process
     ("rtdb.application",),
-    ("rtdb.deployer",),
-    ("rtdb.push",),
+    ("rtdb.deploy",),
     ("rtdb.hub",),
     # 6: the gateway's process
     ("rtdb.http", "rtdb.sync.worker", "rtdb.sync.transport"),
@@ -174,7 +173,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.blobstore",
         "rtdb.cli",
         "rtdb.client",
-        "rtdb.deployer",
+        "rtdb.deploy",
         "rtdb.functions.action_pool",
         "rtdb.functions.action_process",
         "rtdb.functions.action_runner",
@@ -193,7 +192,6 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.hub",
         "rtdb.http",
         "rtdb.link",
-        "rtdb.push",
         "rtdb.scheduler",
         "rtdb.sync.transport",
         "rtdb.sync.worker",

@@ -107,7 +107,9 @@ async def test_a_body_that_cannot_be_read_is_a_bad_request(content: bytes, encod
 async def test_a_failure_says_why() -> None:
     async with open_api(redact_errors=True) as (hub, client):
         headers = {"Authorization": f"Convex {hub.admin_key}"}
-        hub.on_push_step = answering(None, ExecutionError("InvalidSchema", "Hit an error while pushing:\nno"))
+        hub.on_push_step = answering(
+            None, ExecutionError("InvalidSchema", "Hit an error while pushing:\nno", system=400)
+        )
         refused = await client.post(HASHES, json={}, headers=headers)
         assert (refused.status_code, refused.json()) == (
             400,

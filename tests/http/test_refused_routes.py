@@ -12,7 +12,6 @@ from tests.http.test_app import open_api
     [
         ("POST", "/api/export/request/zip?includeStorage=false", "npx convex data"),
         ("POST", "/api/import/start_upload", "npx convex run"),
-        ("POST", "/api/run_test_function", "npx convex run MODULE:FUNCTION"),
         ("GET", "/api/v1/list_usage_limits", "GET /metrics"),
         ("GET", "/api/v1/get_current_usage", "GET /metrics"),
         ("POST", "/api/v1/create_usage_limit", "GET /metrics"),

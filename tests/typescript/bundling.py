@@ -17,6 +17,9 @@ __all__ = ["NODE_MODULES", "bundle_typescript"]
 NODE_MODULES: Final = Path(__file__).parent.parent / "clients" / "node_modules"
 IMPORT_NS: Final = 1_700_000_000_000_000_000
 
+ALONE: Final = {"schema", "auth.config"}
+"""Modules that share nothing with others."""
+
 SERVER: Final = """
 export {
     queryGeneric as query, mutationGeneric as mutation, actionGeneric as action,
@@ -47,30 +50,10 @@ def _bundle(sources: tuple[tuple[str, str], ...]) -> ModuleSet:
             file = functions / f"{path}.ts"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(source)
-        subprocess.run(
-            [
-                NODE_MODULES / ".bin" / "esbuild",
-                *(f"convex/{path}.ts" for path, _ in sources),
-                "--bundle",
-                "--format=esm",
-                "--platform=browser",
-                "--target=esnext",
-                "--splitting",
-                "--minify-syntax",
-                "--minify-identifiers",
-                "--keep-names",
-                "--sourcemap=external",
-                "--sources-content=false",
-                "--conditions=convex,module",
-                "--chunk-names=_deps/[hash]",
-                '--define:process.env.NODE_ENV="production"',
-                "--outbase=convex",
-                "--outdir=out",
-                "--log-level=error",
-            ],
-            cwd=root,
-            check=True,
-        )
+        paths = [path for path, _ in sources]
+        _esbuild(root, [path for path in paths if path not in ALONE], "--splitting")
+        for path in ALONE & set(paths):
+            _esbuild(root, [path])
         out = root / "out"
         return ModuleSet(
             modules=tuple(_module(out, path) for path in sorted(out.rglob("*.js"))),
@@ -78,6 +61,35 @@ def _bundle(sources: tuple[tuple[str, str], ...]) -> ModuleSet:
             import_seed="5a" * 32,
             import_ns=IMPORT_NS,
         )
+
+
+def _esbuild(root: Path, paths: list[str], *options: str) -> None:
+    if not paths:
+        return
+    subprocess.run(
+        [
+            NODE_MODULES / ".bin" / "esbuild",
+            *(f"convex/{path}.ts" for path in paths),
+            *options,
+            "--bundle",
+            "--format=esm",
+            "--platform=browser",
+            "--target=esnext",
+            "--minify-syntax",
+            "--minify-identifiers",
+            "--keep-names",
+            "--sourcemap=external",
+            "--sources-content=false",
+            "--conditions=convex,module",
+            "--chunk-names=_deps/[hash]",
+            '--define:process.env.NODE_ENV="production"',
+            "--outbase=convex",
+            "--outdir=out",
+            "--log-level=error",
+        ],
+        cwd=root,
+        check=True,
+    )
 
 
 def _module(out: Path, path: Path) -> TypeScriptModule:

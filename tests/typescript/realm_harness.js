@@ -9,7 +9,7 @@ const script = new vm.Script(realm, { filename: "rtdb:realm.js" });
 const tick = new vm.Script("0");
 const MILLISECONDS = 5000;
 
-function run({ source, phase, now, origin, seed, variables }) {
+function run({ source, phase, now, origin, seed, variables, leak }) {
   const logs = [];
   const aborted = [];
   let monotonic = 0;
@@ -30,6 +30,8 @@ function run({ source, phase, now, origin, seed, variables }) {
     },
     abort: (message) => void aborted.push(message),
   });
+  // What must never happen, for the tests that would find it.
+  if (leak) context.leaked = (value) => value;
   control.enter(phase, origin);
   control.seed(...seed);
   let answer = { stuck: true };

@@ -50,8 +50,9 @@ class RealmProcess:
         origin: int = ORIGIN,
         seed: Sequence[int] = _SEED,
         variables: Mapping[str, str] | None = None,
+        leak: bool = False,
     ) -> Ran:
-        """Run the body of an async function."""
+        """Run the body of an async function. With ``leak`` a function of the host's realm is its global ``leaked``."""
         request = {
             "source": source,
             "phase": phase,
@@ -59,6 +60,7 @@ class RealmProcess:
             "origin": origin,
             "seed": list(seed),
             "variables": dict(variables or {}),
+            "leak": leak,
         }
         return self._ask(request)
 

@@ -3,9 +3,11 @@
 ::
 
     prepare        tables made, new indexes begun beside those in use                                    a mutation
+    survey         what would have to be checked: instead of prepare, where nothing is to be changed     a query
     check          the documents that are there, a chunk at a time, against the new schema               queries
     check_changes  the documents written since, again and again until few are left                       queries
     push           what was written last is checked, indexes, cron jobs and deployment change hands      a mutation
+    count          how many documents there are                                                          a query
     abandon        what was begun is dropped: instead of a push                                          a mutation
 
 Writes go on all the time, and functions know nothing of the schema to come. That no document escapes the check is the
@@ -52,11 +54,13 @@ __all__ = [
     "abandon",
     "check",
     "check_changes",
+    "count",
     "current",
     "deployment_document_id",
     "prepare",
     "progress",
     "push",
+    "survey",
 ]
 
 CHECKED_AT_ONCE: Final = 1000
@@ -78,6 +82,10 @@ class _CheckChanges(msgspec.Struct):
     description: str
     tables: list[str]
     since: int
+
+
+class _Count(msgspec.Struct):
+    tables: list[str]
 
 
 class _Push(msgspec.Struct):
@@ -125,11 +133,12 @@ def prepare(transaction: Transaction, arguments: Arguments) -> Any:
             is_empty = next(transaction.scan_table(table), None) is None
             for index_name, fields in missing:
                 _begin_index(transaction, table, index_name, fields, "backfilled" if is_empty else "backfilling")
-    active = _active_deployment(transaction)
-    old = None if active is None else _schema_of(active["description"])
-    tables = [transaction.create_table(name) for name in compare_schemas(old, schema).tables_to_check]
-    to_check = [{"table": table.name, "documents": float(transaction.count(table))} for table in tables]
-    return {"seq": float(transaction.seq), "tables": to_check}
+    return _to_check(transaction, schema)
+
+
+def survey(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return what :func:`prepare` does, without making or beginning anything: a table that is not there is empty."""
+    return _to_check(transaction, _schema_of(_convert(arguments, _Prepare).description))
 
 
 def check(transaction: Transaction, arguments: Arguments) -> Any:
@@ -169,6 +178,13 @@ def progress(transaction: Transaction, arguments: Arguments) -> Any:
         if index.state != "ready"
         for total in (transaction.count(table),)
     ]
+
+
+def count(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return the number of documents of each of some tables that is there."""
+    asked = _convert(arguments, _Count)
+    tables = [transaction.registry.table(name) for name in asked.tables]
+    return {table.name: float(transaction.count(table)) for table in tables if table is not None}
 
 
 def push(transaction: Transaction, arguments: Arguments) -> Any:
@@ -228,6 +244,19 @@ def _schema_of(description: str) -> Schema:
     except msgspec.MsgspecError as error:
         raise DeveloperError(f"The description of the app cannot be read: {error}", code="InvalidPush") from error
     return Schema({}) if source is None else schema_from_json(source)
+
+
+def _to_check(transaction: Transaction, schema: Schema) -> Any:
+    """Return ``{seq, tables}``: the tables there are whose documents the schema has to be checked for."""
+    active = _active_deployment(transaction)
+    old = None if active is None else _schema_of(active["description"])
+    named = [transaction.registry.table(name) for name in compare_schemas(old, schema).tables_to_check]
+    return {
+        "seq": float(transaction.seq),
+        "tables": [
+            {"table": table.name, "documents": float(transaction.count(table))} for table in named if table is not None
+        ],
+    }
 
 
 def _depend_on_registry(transaction: Transaction) -> None:
@@ -345,9 +374,11 @@ def _check_document(check_document: DocumentCheck, document: dict[str, Any], wha
 FUNCTIONS: Final = {
     "_system/deployments:current": SystemFunction("query", current),
     "_system/deployments:prepare": SystemFunction("mutation", prepare, reserved=True),
+    "_system/deployments:survey": SystemFunction("query", survey, reserved=True),
     "_system/deployments:check": SystemFunction("query", check, reserved=True),
     "_system/deployments:check_changes": SystemFunction("query", check_changes, reserved=True),
     "_system/deployments:progress": SystemFunction("query", progress, reserved=True),
+    "_system/deployments:count": SystemFunction("query", count, reserved=True),
     "_system/deployments:push": SystemFunction("mutation", push, reserved=True),
     "_system/deployments:abandon": SystemFunction("mutation", abandon, reserved=True),
 }

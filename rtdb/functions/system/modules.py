@@ -1,7 +1,12 @@
-"""What the active deployment consists of: ``_system/cli/modules:apiSpec``, its functions with their validators.
+"""What the active deployment consists of.
 
-It has the name that the official command line calls (cli-endpoints §14), and is what ``npx convex function-spec``
-prints and ``npx convex run`` lists when there is no function of a name.
+=====================================  ==========================================================
+``_system/cli/modules:apiSpec``        its functions with their validators, and its HTTP routes
+``_system/frontend/components:list``   its components, of which there are none
+=====================================  ==========================================================
+
+They have the names that the official command line calls (cli-endpoints §14). The first is what ``npx convex
+function-spec`` prints and ``npx convex run`` lists when there is no function of a name.
 """
 
 from __future__ import annotations
@@ -42,6 +47,11 @@ def api_spec(transaction: Transaction, arguments: Arguments) -> Any:
     return [*map(_function, description.functions), *routes]
 
 
+def components(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return no component."""
+    return []
+
+
 def _function(function: FunctionDescription) -> dict[str, Any]:
     path = parse_function_path(function.path)
     return {
@@ -53,4 +63,7 @@ def _function(function: FunctionDescription) -> dict[str, Any]:
     }
 
 
-FUNCTIONS: Final = {"_system/cli/modules:apiSpec": SystemFunction("query", api_spec)}
+FUNCTIONS: Final = {
+    "_system/cli/modules:apiSpec": SystemFunction("query", api_spec),
+    "_system/frontend/components:list": SystemFunction("query", components),
+}

@@ -1,12 +1,12 @@
 """What there is to know of tables without looking into their documents.
 
-=========================  =============================================================================================
-``_system/tables:numbers``   every table with its number, which is a part of the ids of its documents: action runners
-                             open no database, and have to know which table an id belongs to
-``_system/cli/tables``       the app's tables, by name; one page holds them all
-``_system/cli/tableSize``    how many documents a table has
-``_system/cli/queryTable``   a number that is another one after every change of a table: who subscribes to it is woken
-=========================  =============================================================================================
+==========================  ==========================================================================================
+``_system/tables:numbers``  every table with its number, which is a part of the ids of its documents: action runners
+                            open no database, and have to know which table an id belongs to
+``_system/cli/tables``      the app's tables, by name; one page holds them all
+``_system/cli/tableSize``   how many documents a table has
+``_system/cli/queryTable``  a number that is another one after every change of a table: who subscribes to it is woken
+==========================  ==========================================================================================
 
 Those under ``cli`` have the names that the official command line calls (cli-endpoints §16.1).
 """

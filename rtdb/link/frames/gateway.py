@@ -153,7 +153,7 @@ class BlockNotice(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="n
     dirty: list[int]
 
 
-PushStep = Literal["hashes"]
+PushStep = Literal["hashes", "evaluate", "evaluate_schema", "start", "wait", "finish"]
 """The steps in which the official CLI pushes an app (push/pushes.py)."""
 
 

@@ -14,7 +14,7 @@ import trio
 
 from rtdb.application import Application
 from rtdb.config import Config, encode_config
-from rtdb.deployer import Deployer
+from rtdb.deploy.deployer import Deployer
 from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.bundle import EMPTY, read_bundle
 from rtdb.functions.bundle_store import BundleStore
@@ -144,12 +144,13 @@ class SimulatedServer:
                     action_pool,
                     bundles,
                     config.limits,
+                    nursery,
                     runner_start=partial(self._runner_start, bundles),
                     bundle_hash=bundle.hash,
                     description=self._description,
                     run_blocking=run_inline,
                 )
-                await deployer.deploy(bundle, lambda event: None)
+                await deployer.deploy(lambda active: bundle, lambda event: None)
             for number in range(config.gateways):
                 self._start_gateway(number)
             nursery.start_soon(self._tick)

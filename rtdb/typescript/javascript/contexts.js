@@ -38,7 +38,8 @@ export function handleRejections() {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     if (ticking !== null) ticking.rejection ??= { reason: event.reason };
-    else console.error("a promise of the host was rejected", event.reason);
+    // Nothing is said of the reason: an app's object could have code that runs when it is shown, with our functions.
+    else console.error("a promise was rejected while no context was running");
   });
 }
 

@@ -98,7 +98,9 @@ class CommandLine:
         self.directory = directory
         self.server = server
         directory.mkdir(exist_ok=True)
-        (directory / "package.json").write_text('{"name": "project", "dependencies": {"convex": "1.48.0"}}')
+        package = directory / "package.json"
+        if not package.exists():
+            package.write_text('{"name": "project", "dependencies": {"convex": "1.48.0"}}')
 
     def run(
         self, *arguments: str, given: str | None = None, key: str | None = None, url: str | None = None

@@ -1,7 +1,8 @@
-"""One server for all tests here, which keep to tables and rooms of their own, and a project to start commands in."""
+"""One server a language for all tests here, which keep to tables and rooms of their own, and projects for commands."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.e2e.convex_cli.command_line import CommandLine
 from tests.e2e.deploys import write_modules
+from tests.e2e.official_client import CLIENTS
 from tests.e2e.server_process import ServerProcess
 
 APP = """
@@ -61,12 +63,27 @@ APP = """
 """
 
 
-@pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server with a small app in Python, which redacts errors, as one does that nobody has told otherwise."""
-    directory = tmp_path_factory.mktemp("server")
-    functions = write_modules(directory / "functions", messages=APP)
+PROJECT = Path(__file__).parent / "project"
+"""A small app in TypeScript, with the same functions."""
+
+
+def project_in(directory: Path, source: Path = PROJECT) -> Path:
+    """Return a project with the functions of ``source``, where the npm packages are found."""
+    shutil.copytree(source, directory)
+    (directory / "node_modules").symlink_to(CLIENTS / "node_modules")
+    return directory
+
+
+@pytest.fixture(scope="package", params=["Python"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server with a small app, which redacts errors, as one does that nobody has told otherwise."""
+    directory = tmp_path_factory.mktemp(request.param)
+    is_python = request.param == "Python"
+    functions = write_modules(directory / "functions", messages=APP) if is_python else None
     with ServerProcess(directory / "data", functions, ["--redact-errors"]) as server:
+        if not is_python:
+            pushed = CommandLine(project_in(directory / "project"), server).run("dev", "--once")
+            assert pushed.code == 0, pushed.err
         yield server
 
 

@@ -64,7 +64,6 @@ def test_without_a_server_the_network_test_names_the_part_that_fails(convex: Com
     [
         (["export", "--path", "snapshot.zip"], "This server has no snapshot exports."),
         (["import", "--table", "messages", "rows.jsonl"], "This server has no snapshot imports."),
-        (["run", "--inline-query", "1 + 1"], "This server does not evaluate inline queries."),
         (["deployment", "usage"], "This server has no usage limits and does not meter usage"),
         (["deployment", "usage-limits", "list"], "This server has no usage limits"),
         (["insights"], "Insights are only available for cloud deployments."),

@@ -98,3 +98,27 @@ def test_a_watched_query_is_printed_at_every_change(convex: CommandLine) -> None
         terminal.interrupt()
         terminal.wait_for("Closing connection to http")
         terminal.end()
+
+
+def test_an_inline_query_reads_what_is_there(convex: CommandLine) -> None:
+    convex.run("run", "messages:send", '{"room": "inline", "body": "hello"}')
+    read = convex.run(
+        "run",
+        "--inline-query",
+        'await ctx.db.query("messages").filter((q) => q.eq(q.field("room"), "inline")).unique()',
+    )
+    assert read.code == 0, read.err
+    assert json.loads(read.out)["body"] == "hello"
+    body = (
+        'const rows = await ctx.runQuery("messages:list", { room: "inline" });\nconsole.log(rows.length);\nreturn rows;'
+    )
+    called = convex.run("run", "--inline-query", body)
+    assert json.loads(called.out) == ["hello"]
+    assert "[LOG] 1" in called.err
+    refused = convex.run("run", "--inline-query", 'await ctx.db.insert("messages", {})')
+    assert refused.code == 1
+    assert "ctx.db.insert is not a function" in refused.err
+    assert (
+        'Component path "workflow" was not found.'
+        in convex.run("run", "--inline-query", "1", "--component", "workflow").err
+    )

@@ -43,8 +43,7 @@ function elapsed(label) {
       for (let at = 0; at < values.length; at += 1) define(messages, messages.length, render(values[at]));
       const place = {};
       RealError.captureStackTrace(place, console.trace);
-      const stack = RealString(place.stack);
-      define(messages, messages.length, slice(stack, stack.indexOf("\n") + 1));
+      define(messages, messages.length, RealString(place.stack));
       writeLog("LOG", messages);
     },
     time(name = "default") {

@@ -57,10 +57,28 @@ define(
   },
 );
 
-// The call sites that V8 hands to a prepareStackTrace function belong to the host's realm: there is none, ever.
+// The text of a stack has the frames of the app's modules only. The call sites that V8 hands over belong to the host's
+// realm, so the app must never have a function of its own here: what it assigns is forgotten.
+const errorToString = uncurryThis(Error.prototype.toString);
+
+function prepareStackTrace(error, sites) {
+  let text = "";
+  try {
+    text = errorToString(error);
+    for (let at = 0; at < sites.length; at += 1) {
+      const site = sites[at];
+      const file = site.getFileName();
+      if (typeof file === "string" && slice(file, 0, 8) === "convex:/") text += `\n    at ${site.toString()}`;
+    }
+  } catch {
+    // Its name or message cannot be read, or the stack is exhausted: the text is as long as it is.
+  }
+  return text;
+}
+
 defineProperty(Error, "prepareStackTrace", {
   __proto__: null,
-  get: () => undefined,
+  get: () => prepareStackTrace,
   set() {},
   enumerable: false,
   configurable: false,

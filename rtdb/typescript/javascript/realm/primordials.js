@@ -36,16 +36,16 @@ const mapSet = uncurryThis(Map.prototype.set);
 const mapHas = uncurryThis(Map.prototype.has);
 const mapDelete = uncurryThis(Map.prototype.delete);
 
-// Throws here, in the realm, when the stack is too short for a call into the host: the host must never be interrupted
-// half-way through changing its own state.
-function ensureStack(frames) {
-  return frames === 0 ? 0 : ensureStack(frames - 1) + 1;
-}
+// Throws here, in the realm, when the stack is too short for a call into the host, which must never be interrupted
+// half-way through changing its own state: that many arguments take 64 KiB of it.
+const stackProbe = new Array(8192).fill(0);
+const ensureStack = () => apply(probed, undefined, stackProbe);
+const probed = () => {};
 
 // The realm's own form of a host function.
 function fromHost(hostFunction) {
   return (first, second, third, fourth) => {
-    ensureStack(128);
+    ensureStack();
     let result;
     try {
       result = hostFunction(first, second, third, fourth);

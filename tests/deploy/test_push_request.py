@@ -1,0 +1,145 @@
+"""What a push means: which modules it is, and what of it is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from rtdb.deploy.push_request import StartPush, WaitForSchema, decode_request, pushed_modules
+from rtdb.errors import RtdbError
+from rtdb.typescript.module_set import ModuleSet, NodeDependency, TypeScriptModule
+
+SEED = "ab" * 32
+
+
+def request(
+    *changed: dict[str, Any],
+    unchanged: list[TypeScriptModule] = [],  # noqa: B006  # never changed
+    schema: dict[str, Any] | None = None,
+    **more: Any,
+) -> StartPush:
+    app = {
+        "definition": sent("convex.config.js", "export default {}"),
+        "dependencies": [],
+        "schema": schema,
+        "changedModules": list(changed),
+        "unchangedModuleHashes": [
+            {"path": module.path, "environment": module.environment, "sha256": module.sha256} for module in unchanged
+        ],
+        "udfServerVersion": "1.48.0",
+        **more.pop("app", {}),
+    }
+    whole = {"adminKey": "x", "dryRun": False, "functions": "convex/", "appDefinition": app, **more}
+    return decode_request(StartPush, msgspec.json.encode(whole))
+
+
+def sent(path: str, source: str, environment: str = "isolate", source_map: str | None = None) -> dict[str, Any]:
+    module = {"path": path, "source": source, "environment": environment}
+    return module if source_map is None else {**module, "sourceMap": source_map}
+
+
+def modules(asked: StartPush, active: ModuleSet | None = None, seed: str = SEED) -> ModuleSet:
+    return pushed_modules(asked, active, import_seed=seed, import_ns=5)
+
+
+def refused(asked: StartPush, active: ModuleSet | None = None) -> tuple[int, str, str]:
+    with pytest.raises(RtdbError) as raised:
+        modules(asked, active)
+    return raised.value.http_status, raised.value.code, raised.value.message
+
+
+def test_all_modules_of_a_push_are_one_set_in_order_of_their_paths() -> None:
+    pushed = modules(
+        request(
+            sent("messages.js", "m", source_map="{}"),
+            sent("_deps/node/ABC.js", "d", "node"),
+            schema=sent("schema.js", "s"),
+            nodeDependencies=[{"name": "sharp", "version": "1"}],
+            nodeVersion="22",
+        )
+    )
+    assert [(module.path, module.environment) for module in pushed.modules] == [
+        ("_deps/node/ABC.js", "node"),
+        ("convex.config.js", "isolate"),
+        ("messages.js", "isolate"),
+        ("schema.js", "isolate"),
+    ]
+    assert pushed.by_path["messages.js"].source_map == "{}"
+    assert (pushed.server_version, pushed.node_version) == ("1.48.0", "22")
+    assert pushed.node_dependencies == (NodeDependency("sharp", "1"),)
+
+
+def test_what_has_not_changed_is_taken_from_what_is_active() -> None:
+    active = modules(request(sent("a.js", "1", source_map="{}"), sent("b.js", "2"), sent("c.js", "3")))
+    pushed = modules(request(sent("b.js", "changed"), unchanged=[active.by_path["a.js"]]), active, "cd" * 32)
+    assert pushed.by_path["a.js"] == active.by_path["a.js"]
+    assert pushed.by_path["b.js"].source == "changed"
+    assert "c.js" not in pushed.by_path, "what a push does not name is gone"
+    assert pushed.import_seed == "cd" * 32
+
+
+def test_pushing_the_same_again_changes_nothing_not_even_the_seed() -> None:
+    active = modules(request(sent("a.js", "1")))
+    assert modules(request(unchanged=[active.by_path["a.js"]]), active, "cd" * 32) == active
+
+
+def test_a_hash_that_is_not_of_what_is_active_makes_the_push_begin_again() -> None:
+    active = modules(request(sent("a.js", "1")))
+    other = TypeScriptModule("a.js", "2", None, "isolate")
+    assert refused(request(unchanged=[other]), active)[:2] == (409, "ExistingModuleHashConflict")
+    moved = TypeScriptModule("a.js", "1", None, "node")
+    assert refused(request(unchanged=[moved]), active)[:2] == (409, "ExistingModuleHashConflict")
+    assert refused(request(unchanged=[other]))[:2] == (409, "MissingExistingModule")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "my-file.js",
+        "../up.js",
+        "/etc/x.js",
+        "a//b.js",
+        "a.ts",
+        "a",
+        "",
+        "_system/x.js",
+        "x" * 62 + ".js",
+        "a/" * 600 + "b.js",
+        "typescript.json",
+        "a.js.map",
+        "ümlaut.js",
+    ],
+)
+def test_a_module_has_to_have_a_modules_path(path: str) -> None:
+    status, code, message = refused(request(sent(path, "")))
+    assert (status, code) == (400, "BadConvexModuleIdentifier")
+    assert len(message) < 500
+
+
+def test_a_module_twice_and_one_in_the_wrong_place_are_refused() -> None:
+    assert refused(request(sent("a.js", "1"), sent("a.js", "2")))[:2] == (400, "InvalidConfig")
+    assert refused(request(schema=sent("other.js", "")))[:2] == (400, "InvalidConfig")
+
+
+def test_components_are_refused_by_name() -> None:
+    component: dict[str, Any] = {
+        "definitionPath": "../node_modules/@convex-dev/aggregate",
+        "definition": sent("convex.config.js", ""),
+        "dependencies": [],
+        "schema": None,
+        "functions": [],
+        "udfServerVersion": "1.48.0",
+    }
+    status, code, message = refused(request(componentDefinitions=[component]))
+    assert (status, code) == (400, "ComponentsNotSupported")
+    assert "../node_modules/@convex-dev/aggregate" in message
+    assert refused(request(app={"dependencies": ["counter"]}))[1] == "ComponentsNotSupported"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"schemaChange":{}}', b"\xff", b"[" * 100_000])
+def test_what_is_no_request_says_what_is_missing(body: bytes) -> None:
+    with pytest.raises(RtdbError, match="This push cannot be read") as raised:
+        decode_request(WaitForSchema, body)
+    assert raised.value.code == "InvalidConfig"
