@@ -75,6 +75,8 @@ class StagedDeploy:
         self.unchanged = unchanged
         """It is what is active already."""
         self.rehearsal = False
+        self.variables: str | None = None
+        """Environment variables as they were before it was loaded; they must still be the same at the switch."""
         self.state: Literal["preparing", "prepared", "failed", "over"] = "preparing"
         self.failure: DeployRefused | None = None
         self.preparation: Preparation
@@ -175,7 +177,9 @@ class Deployer:
         A rehearsal is not kept loaded, and cannot be finished.
         """
         async with self._turn(loaded_stays=not rehearsal):
+            variables = await take_step(self._application, "variables", {})
             deploy = await self._load(make_bundle)
+            deploy.variables = variables
             self._begin_preparation(deploy, lambda event: None, rehearsal=rehearsal or deploy.unchanged)
             self._staged = deploy
             deploy._seconds = self._limits.push_idle_seconds_max
@@ -343,6 +347,7 @@ class Deployer:
                 "bundle": deploy.bundle_hash,
                 "description": deploy.encoded,
                 "since": deploy.preparation.since,
+                "variables": deploy.variables,
             }
             await take_step(self._application, "push", asked)
             if deploy.bundle_hash != self._bundle_hash:

@@ -17,7 +17,8 @@ its answer was lost, is answered again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -138,24 +139,21 @@ class Pushes:
 
     async def _evaluate(self, body: bytes) -> dict[str, Any]:
         _asked, modules = await self._modules(body)
-        deploy = await self._deployer.evaluate(modules.make_bundle)
+        with _while_pushing():
+            deploy = await self._deployer.evaluate(modules.make_bundle)
         return {"schemaChange": schema_change("", deploy.change)}
 
     async def _evaluate_schema(self, body: bytes) -> dict[str, Any]:
         _asked, modules = await self._modules(body)
-        deploy = await self._deployer.evaluate(modules.make_bundle)
+        with _while_pushing():
+            deploy = await self._deployer.evaluate(modules.make_bundle)
         tables = {index.table for index in deploy.change.indexes}
         return evaluated_schema(deploy, await self._deployer.count_documents(tables))
 
     async def _start(self, body: bytes) -> dict[str, Any]:
         asked, modules = await self._modules(body)
-        try:
+        with _while_pushing():
             deploy = await self._deployer.stage(modules.make_bundle, rehearsal=asked.dry_run or asked.for_codegen)
-        except BadRequestError as error:
-            raise BadRequestError(f"{WHILE_PUSHING}{error.message}", code=error.code) from error
-        except DeployRefused as refused:
-            message = f"{WHILE_PUSHING}{_told(refused)}"
-            raise DeployRefused(msgspec.structs.replace(refused.error, message=message, frames="")) from None
         push = self._push = _Push(self._random.bytes(16).hex(), deploy, modules)
         return started_push(push.name, deploy, modules.after)
 
@@ -217,6 +215,18 @@ class Pushes:
         # Megabytes: not in this thread.
         asked = await trio.to_thread.run_sync(decode_request, StartPush, body)
         return asked, _Modules(asked, self._limits, self._random.bytes(32).hex(), self._clock.now_ns())
+
+
+@contextmanager
+def _while_pushing() -> Iterator[None]:
+    """Say of what is wrong with an app that it is the app which is being pushed."""
+    try:
+        yield
+    except BadRequestError as error:
+        raise BadRequestError(f"{WHILE_PUSHING}{error.message}", code=error.code) from error
+    except DeployRefused as refused:
+        message = f"{WHILE_PUSHING}{_told(refused)}"
+        raise DeployRefused(msgspec.structs.replace(refused.error, message=message, frames="")) from None
 
 
 def _told(refused: DeployRefused) -> str:

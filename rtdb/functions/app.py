@@ -23,6 +23,7 @@ from rtdb.functions.description import (
     FunctionDescription,
     Position,
     RouteDescription,
+    VariableDescription,
 )
 from rtdb.functions.function_handle import function_handle
 from rtdb.functions.http_router import HttpRouter
@@ -72,6 +73,10 @@ class AppPart(NamedTuple):
     routes: list[RouteDescription] | None
     """None without a router."""
     crons: Sequence[PartCron]
+    auth: list[dict[str, Any]] | None = None
+    """Providers of identities, None where nothing is said of them."""
+    environment: list[VariableDescription] | None = None
+    """Environment variables that are declared, None where nothing is said of them."""
 
 
 class TableNames:
@@ -135,6 +140,8 @@ class App:
             schema=None if self.schema is None else self.schema.to_json(),
             routes=_only(parts, "routes", "HTTP routes", "InvalidModules"),
             crons=self._crons(parts),
+            auth=_only(parts, "auth", "providers of identities", "InvalidModules"),
+            environment=_only(parts, "environment", "environment variables", "InvalidModules"),
         )
         self.document_checks = _document_checks(self.schema, self.tables)
         """By table name, for tables whose documents the schema checks."""

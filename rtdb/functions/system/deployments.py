@@ -37,6 +37,7 @@ from blake3 import blake3
 from rtdb.errors import DeveloperError, SnapshotTooOldError, StorageError, ValidationError
 from rtdb.functions.description import decode_description
 from rtdb.functions.system.definition import Arguments, SystemFunction, convert_arguments
+from rtdb.functions.system.deployed_variables import check_variables, variables_seen
 from rtdb.index.definition import IndexDefinition, IndexState, TableDefinition
 from rtdb.index.index_key import full_key
 from rtdb.scheduler.cron_job import switch_crons
@@ -61,6 +62,7 @@ __all__ = [
     "progress",
     "push",
     "survey",
+    "variables",
 ]
 
 CHECKED_AT_ONCE: Final = 1000
@@ -93,6 +95,8 @@ class _Push(msgspec.Struct):
     description: str
     since: int
     """All documents are checked as they were at this position."""
+    variables: str | None = None
+    """Environment variables as they were when the modules were evaluated, None if that does not matter."""
 
 
 def deployment_document_id(bundle: str) -> str:
@@ -109,6 +113,11 @@ def current(transaction: Transaction, arguments: Arguments) -> Any:
     if active is None:
         return None
     return {"deployment": active["_id"], "bundle": active["bundle"], "description": active["description"]}
+
+
+def variables(transaction: Transaction, arguments: Arguments) -> Any:
+    """Return what stands for the environment variables that are set now."""
+    return variables_seen(transaction)
 
 
 def prepare(transaction: Transaction, arguments: Arguments) -> Any:
@@ -194,6 +203,8 @@ def push(transaction: Transaction, arguments: Arguments) -> Any:
     identifier = deployment_document_id(asked.bundle)
     if active is not None and (active["bundle"], active["description"]) == (asked.bundle, asked.description):
         return {"deployment": identifier}
+    if asked.variables is not None:
+        check_variables(transaction, decode_description(asked.description), asked.variables)
     schema = _schema_of(asked.description)
     _depend_on_registry(transaction)
     _switch_indexes(transaction, schema)
@@ -373,6 +384,7 @@ def _check_document(check_document: DocumentCheck, document: dict[str, Any], wha
 
 FUNCTIONS: Final = {
     "_system/deployments:current": SystemFunction("query", current),
+    "_system/deployments:variables": SystemFunction("query", variables, reserved=True),
     "_system/deployments:prepare": SystemFunction("mutation", prepare, reserved=True),
     "_system/deployments:survey": SystemFunction("query", survey, reserved=True),
     "_system/deployments:check": SystemFunction("query", check, reserved=True),

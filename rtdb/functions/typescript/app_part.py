@@ -13,6 +13,7 @@ from rtdb.functions.app import AppPart, PartCron, PartFunction
 from rtdb.functions.app_load_error import load_error
 from rtdb.functions.crons import Crons
 from rtdb.functions.description import Position, RouteDescription
+from rtdb.functions.typescript.app_configuration import declared_variables, identity_providers
 from rtdb.schema.schema import Schema, check_schema_limits, schema_from_json
 from rtdb.schema.validator_json import validator_from_json
 from rtdb.typescript.analysis import Analysis, AnalyzedFunction, AnalyzedModule
@@ -33,7 +34,15 @@ def describe_modules(analysis: Analysis, limits: Limits) -> AppPart:
         if module.crons is not None:
             crons = _crons(module.crons)
     schema = None if analysis.schema is None else _schema(analysis.schema, limits)
-    return AppPart(language="TypeScript", functions=functions, schema=schema, routes=routes, crons=crons)
+    return AppPart(
+        language="TypeScript",
+        functions=functions,
+        schema=schema,
+        routes=routes,
+        crons=crons,
+        auth=None if analysis.auth_config is None else identity_providers(analysis.auth_config),
+        environment=None if analysis.definition is None else declared_variables(analysis.definition),
+    )
 
 
 def _function(module: AnalyzedModule, function: AnalyzedFunction) -> PartFunction:

@@ -1,6 +1,7 @@
 // What the context is being used for. It decides what is allowed, and what the texts of refusals say.
 //
 //   import             modules are being evaluated
+//   schema, auth       schema.js is, or auth.config.js
 //   query, mutation    an exported function runs
 
 let phase = "import";
