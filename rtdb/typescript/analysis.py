@@ -132,7 +132,7 @@ def read_analysis(lines: Sequence[bytes], maps: SourceMaps, seconds_max: float, 
     for line in lines:
         try:
             module = _decoder.decode(line)
-        except msgspec.ValidationError as error:
+        except msgspec.DecodeError as error:
             path = msgspec.json.decode(line, type=_Path).path
             raise AnalysisError(
                 f"Failed to analyze {path}: The module's exports could not be read: {error}", code="InvalidModules"

@@ -38,7 +38,11 @@ class _Described(msgspec.Struct):
 
 def describe(described: str, maps: SourceMaps, frames_max: int) -> Thrown:
     """Return the text of an error with the frames that the author knows."""
-    error = msgspec.json.decode(described, type=_Described)
+    try:
+        error = msgspec.json.decode(described, type=_Described)
+    except msgspec.DecodeError:
+        # It has passed through the hands of the code that threw it.
+        error = _Described(message="(the error could not be read)")
     text = _TEXTS.get(error.message, error.message)
     parts = [part for part in (error.name, text) if part]
     message = f"Uncaught {': '.join(parts)}".rstrip()

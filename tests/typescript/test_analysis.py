@@ -240,7 +240,7 @@ def test_an_app_definition_is_its_json(host: Host) -> None:
         ("export const f = { isQuery: true, exportArgs: () => { throw new Error('circular'); } };", "circular"),
         ("export const f = { isQuery: true, exportArgs() { for (;;); } };", "timed out"),
         ("Object.prototype.toJSON = () => 7;", "The module's exports could not be read."),
-        ("Array.prototype.toJSON = () => [7];", "The module's exports could not be read: Expected `object`, got `int`"),
+        ("Array.prototype.toJSON = () => [7];", "The module's exports could not be read: "),
         ("const f = { isQuery: true }; export { f as 'a b' };", "Invalid function name used in `m.js`: a b"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from rtdb.typescript.host import Host, HostDied
 from rtdb.typescript.steps import Answered, Refused, Reply, Returned, SyscallRequest, Syscalls
-from tests.typescript.conftest import Functions, query
+from tests.typescript.conftest import LIMITS, Functions, query
 
 pytestmark = pytest.mark.slow
 
@@ -104,3 +104,72 @@ def test_it_starts_in_a_process_whose_own_memory_is_limited() -> None:
     script += "from rtdb.typescript.host import Host; "
     script += "limit_memory(Limits().runner_memory_bytes_max); host = Host(Limits()); host.start(); host.close()"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "await Convex.asyncSyscall('\\ud800', '{}');",
+        "Convex.syscall('\\ud800', '{}');",
+        "process.env['\\ud800'];",
+        "console.log('\\ud800');",
+        "throw new Error('\\ud800');",
+        "const e = new Error(''); e.ConvexErrorSymbol = Symbol.for('ConvexError'); e[e.ConvexErrorSymbol] = true;"
+        "e.data = '\"\\ud800\"'; throw e;",
+        "await Convex.asyncSyscall('1.0/get', '{\\n}\\n');",
+        "await Convex.asyncSyscall('1.0/get', 'no\\nJSON').catch(() => {});",
+        "try { Convex.syscall('1.0/queryStream', 'no\\nJSON'); } catch {}",
+        "try { Convex.syscall('1.0/queryCleanup', 'no JSON'); } catch {}",
+        "await Convex.asyncSyscall('1.0/queryStreamNext', 'no JSON').catch(() => {});",
+        "await Convex.asyncSyscall('x'.repeat(1e6), 'y'.repeat(1e6));",
+        "Promise.prototype.then = () => { throw 1; }; Object.prototype.toJSON = () => 7; await ask('1.0/get');",
+        "Array.prototype.push = () => { throw 1; }; Object.prototype.get = () => 1; await ask('1.0/get');",
+    ],
+)
+def test_nothing_that_is_asked_or_said_ends_the_process(functions: Functions, body: str) -> None:
+    functions.load(query(body) + query("return 1;", "after"))
+    pid = functions.host.pid
+    functions.run()
+    assert functions.result("after") == 1
+    assert functions.host.pid == pid
+
+
+def test_a_result_of_several_lines_is_one_line(functions: Functions) -> None:
+    functions.load(
+        "export const f = { isQuery: true, invokeQuery: async () => '[\\n1,\\n2]' };"
+        "export const g = { isQuery: true, invokeQuery: async () => 'a\\nb' };"
+    )
+    assert functions.result() == [1, 2]
+    assert functions.error("g").message == "The function's result is not JSON."
+
+
+def test_a_stack_without_end_is_an_error(functions: Functions) -> None:
+    body = "const f = () => f() + 1; return f();"
+    asks = """
+        let asked = false;
+        const f = () => {
+            try {
+                return f() + 1;
+            } catch (error) {
+                // Here there is next to no stack left.
+                if (!asked) asked = Convex.syscall("1.0/db/normalizeId", "{}") === "null";
+                throw error;
+            }
+        };
+        return f();
+    """
+    functions.load(query(body) + query(asks, "asks") + query("return 1;", "after"))
+    pid = functions.host.pid
+    assert functions.error().message == "Uncaught RangeError: Maximum call stack size exceeded"
+    assert "RangeError" in functions.error("asks").message
+    assert functions.result("after") == 1
+    assert functions.host.pid == pid
+
+
+def test_log_lines_are_bounded_before_they_are_sent(functions: Functions) -> None:
+    functions.load(query("for (let i = 0; i < 1000; i++) console.log(i); console.log('x'.repeat(1e6)); return 1;"))
+    functions.result()
+    assert len(functions.log_lines) == LIMITS.log_lines_max + 1
+    functions.load(query("console.log('x'.repeat(1e6)); return 1;"))
+    functions.result()
+    assert len(functions.log_lines[0].text) == LIMITS.log_line_bytes_max + 1

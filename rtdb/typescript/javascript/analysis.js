@@ -61,13 +61,13 @@ async function analyzeModule(modules, path, variables, milliseconds) {
   }
   if (WITHOUT_FUNCTIONS.has(path)) analyzed.functions = [];
   const source = modules.sources.get(path);
-  for (const each of analyzed.functions) each.position = positionOf(source, each.offset);
-  return { taken, ...analyzed };
+  const functions = analyzed.functions.map((each) => ({ ...each, position: positionOf(source, each?.offset) }));
+  return { taken, functions, special: analyzed.special };
 }
 
 // Return the line and the column, both from 0, of a place in a text; null for none.
 function positionOf(source, offset) {
-  if (offset < 0) return null;
+  if (!Number.isInteger(offset) || offset < 0) return null;
   const before = source.slice(0, offset);
   const lineStart = before.lastIndexOf("\n") + 1;
   return [before.split("\n").length - 1, offset - lineStart];

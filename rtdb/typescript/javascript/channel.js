@@ -6,6 +6,7 @@
 //
 // The header is JSON. The lines are JSON texts that pass through without being parsed here: arguments, results, rows.
 // JSON has no line breaks outside of strings, and none inside; what comes from an app's code is made so (`oneLine`).
+// Nor has it halves of characters, which the other end could not read: texts are well-formed before they get here.
 //
 // Buffers have a fixed size, whatever is sent: they are not on the heap, and what is garbage there is not collected
 // before the process has reached its limit.

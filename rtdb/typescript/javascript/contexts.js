@@ -19,12 +19,16 @@ export class TimedOut extends Error {}
 export class Thrown extends Error {
   constructor(described) {
     super("an app's code has thrown");
-    this.described = described;
+    this.described = described.toWellFormed();
   }
 }
 
 // What is wrong with an app's modules, not with what they do.
-export class Refused extends Error {}
+export class Refused extends Error {
+  constructor(message) {
+    super(message.toWellFormed());
+  }
+}
 
 const TICK = new vm.Script("0");
 const REALM = new vm.Script(realmSource, { filename: "rtdb:realm.js" });

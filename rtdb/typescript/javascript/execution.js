@@ -83,7 +83,7 @@ export class Execution {
 
   // Return the value of an environment variable, undefined if there is none.
   variable(name) {
-    const answer = this.#askNow("environmentVariable", JSON.stringify(name));
+    const answer = this.#askNow("environmentVariable", JSON.stringify(name.toWellFormed()));
     return answer === "null" ? undefined : JSON.parse(answer);
   }
 
@@ -109,7 +109,7 @@ export class Execution {
   }
 
   #request(op, line, settle, query = null) {
-    this.#unsettled.push({ number: this.#requests++, op, line, settle, query });
+    this.#unsettled.push({ number: this.#requests++, op: op.toWellFormed(), line, settle, query });
   }
 
   // What needs no parent is settled at once, or after what was asked before it: first in, first out.
@@ -124,7 +124,7 @@ export class Execution {
     if (line === null) return failure("Received invalid json");
     const number = this.#requests++;
     const begun = performance.now();
-    const { header, lines } = this.#ask(this.#frame("syscalls", { requests: [[number, op, true, null]] }), [line]);
+    const { header, lines } = this.#ask(this.#frame("syscalls", { requests: [[number, op.toWellFormed(), true, null]] }), [line]);
     this.#waited += performance.now() - begun;
     return header.replies[0].refused ? `!${lines[0]}` : lines[0];
   }
@@ -141,7 +141,7 @@ export class Execution {
       this.#begin.kind,
       args,
       (result) => this.#returned(result),
-      (described) => this.#ended({ described }),
+      (described) => this.#ended({ described: described.toWellFormed() }),
       (message) => this.#ended({ refused: message }),
     );
     return this.#step();

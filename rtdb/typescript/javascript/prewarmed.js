@@ -48,7 +48,7 @@ export class Prewarmed {
   #lookUp(name, execution, ask) {
     const nothing = { logs: [], streams: [], time: false, milliseconds: 0 };
     const requests = [[-1, "environmentVariable", true, null]];
-    const { lines } = ask({ type: "syscalls", execution, requests, ...nothing }, [JSON.stringify(name)]);
+    const { lines } = ask({ type: "syscalls", execution, requests, ...nothing }, [JSON.stringify(name.toWellFormed())]);
     const value = lines[0] === "null" ? undefined : JSON.parse(lines[0]);
     this.#variables.set(name, value);
     return value;

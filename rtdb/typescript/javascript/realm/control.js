@@ -38,7 +38,7 @@ function describe(error) {
       const { data } = error;
       if (typeof data === "string") {
         parseJson(data);
-        description.data = data;
+        description.data = toWellFormed(data);
       }
     }
     return writeJson(description);
