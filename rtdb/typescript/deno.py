@@ -111,6 +111,10 @@ class Deno:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def limit_memory(self, more_bytes_max: int) -> None:
         """Let the process allocate so many bytes more than it has: ArrayBuffers, which are not on JavaScript's heap.
 

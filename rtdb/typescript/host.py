@@ -186,8 +186,10 @@ class Host:
         self._exchange(frame, (), self._limits.typescript_start_seconds_max)
 
     def _ready(self) -> None:
-        """Have a process with the modules, after one has died."""
+        """Have a process with the modules, after one has died: also one that ended while nothing ran in it."""
         assert self._modules is not None, "load first"
+        if self._deno is not None and not self._running and self._deno.has_ended:
+            self.close()
         if self._deno is None:
             self._start()
             self._load(self._modules)
