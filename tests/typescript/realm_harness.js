@@ -13,6 +13,7 @@ function run({ source, phase, now, origin, seed, variables, leak }) {
   const logs = [];
   const aborted = [];
   let monotonic = 0;
+  let looks = 0; // at the clock
   const context = vm.createContext(vm.constants.DONT_CONTEXTIFY, {
     microtaskMode: "afterEvaluate",
     codeGeneration: { strings: false, wasm: false },
@@ -20,7 +21,10 @@ function run({ source, phase, now, origin, seed, variables, leak }) {
   const control = script.runInContext(context)({
     ...hostCalls,
     monotonic: () => (monotonic += 1),
-    now: () => now,
+    now() {
+      looks += 1;
+      return now;
+    },
     log: (level, text) => void logs.push([level, text]),
     variable: (name) => variables[name],
     syscall: (operation, json) => (operation === "echo" ? json : `!${JSON.stringify({ message: operation, data: 7 })}`),
@@ -44,12 +48,12 @@ function run({ source, phase, now, origin, seed, variables, leak }) {
     (error) => (answer = { error }),
   );
   tick.runInContext(context, { timeout: MILLISECONDS });
-  return { ...answer, logs, aborted };
+  return { ...answer, logs, aborted, looks };
 }
 
 // The same in this process's own realm, whose web APIs are Deno's.
 async function runNatively(source) {
-  const nothing = { logs: [], aborted: [] };
+  const nothing = { logs: [], aborted: [], looks: 0 };
   try {
     return { value: JSON.stringify((await vm.runInThisContext(`(async () => {${source}\n})`)()) ?? null), ...nothing };
   } catch (error) {

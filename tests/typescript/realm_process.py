@@ -29,6 +29,7 @@ class Ran:
         self.error: dict[str, Any] | None = json.loads(answer["error"]) if "error" in answer else None
         self.logs: list[tuple[str, str]] = [(level, text) for level, text in answer["logs"]]
         self.aborted: list[str] = answer["aborted"]
+        self.looks_at_clock: int = answer["looks"]
 
 
 class RealmProcess:

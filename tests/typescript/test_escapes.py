@@ -202,7 +202,7 @@ def test_only_modules_of_the_app_are_imported(functions: Functions, specifier: s
     error = functions.error()
     assert error.message == f'Module m.js imports "{specifier}": only modules of the app can be imported.'
     functions.load(query(f"await import('{specifier}');"))
-    assert functions.error().message == "Uncaught TypeError: Can't dynamically import a module in a query or mutation"
+    assert "Can't dynamically import modules in a query or mutation" in functions.error().message
 
 
 @pytest.mark.parametrize("specifier", ["../../../etc/passwd", "./m.js/../../x.js", "./absent.js", "./%2e%2e/x.js"])

@@ -33,6 +33,26 @@ def test_time_stands_still_at_the_moment_of_the_execution(realm: RealmProcess) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "looks"),
+    [
+        ("Date.now()", True),
+        ("new Date()", True),
+        ("new Event('a').timeStamp", True),
+        ("new File([], 'a').lastModified", True),
+        ("performance.now()", True),
+        ("Temporal.Now.instant()", True),
+        ("new Date(5); new Date('2020-01-01'); Temporal.PlainDate.from('2020-01-01')", False),
+        (
+            "new AbortController().abort(); new File([], 'a'); Math.random(); console.time(); performance.timeOrigin",
+            False,
+        ),
+    ],
+)
+def test_only_who_looks_at_the_clock_has_looked_at_it(realm: RealmProcess, source: str, looks: bool) -> None:
+    assert (realm.run(source).looks_at_clock > 0) is looks
+
+
 def test_subclasses_of_date_are_dates(realm: RealmProcess) -> None:
     source = """
         class Day extends Date { day() { return this.getUTCDate(); } }

@@ -72,13 +72,13 @@ const webBlob = once(() => {
       if (arguments.length < 2) throw new TypeError("File: parts and a name are required");
       super(parts, options);
       this.#name = textOf(name);
-      this.#lastModified = options.lastModified === undefined ? currentTime() : trunc(options.lastModified);
+      this.#lastModified = options.lastModified === undefined ? undefined : trunc(options.lastModified);
     }
     get name() {
       return this.#name;
     }
     get lastModified() {
-      return this.#lastModified;
+      return (this.#lastModified ??= currentTime());
     }
     get [Symbol.toStringTag]() {
       return "File";

@@ -84,7 +84,7 @@ const webBody = once(() => {
         return new RealUint8Array(await bodyOf(this).read());
       },
       async formData() {
-        throw actionsOnly("formData()", "NoFormParse");
+        throw actionsOnly("formData()");
       },
       async json() {
         return parseJson(decodeUtf8(await bodyOf(this).read()));

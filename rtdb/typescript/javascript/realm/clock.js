@@ -56,25 +56,46 @@ const dateToString = uncurryThis(Date.prototype.toString);
   );
 }
 
-// The same for Temporal, where V8 has it. It is large, and V8 makes it at first use; so do we.
-{
-  const descriptor = getOwnPropertyDescriptor(globalThis, "Temporal");
-  if (descriptor !== undefined) {
-    const prepared = once(() => {
-      const Temporal = descriptor.value;
-      const instant = () => Temporal.Instant.fromEpochMilliseconds(currentTime());
-      const zoned = (zone = "UTC") => instant().toZonedDateTimeISO(zone);
-      define(Temporal.Now, "instant", () => instant());
-      define(Temporal.Now, "timeZoneId", () => "UTC");
-      define(Temporal.Now, "zonedDateTimeISO", (zone) => zoned(zone));
-      define(Temporal.Now, "plainDateTimeISO", (zone) => zoned(zone).toPlainDateTime());
-      define(Temporal.Now, "plainDateISO", (zone) => zoned(zone).toPlainDate());
-      define(Temporal.Now, "plainTimeISO", (zone) => zoned(zone).toPlainTime());
-      return { Temporal };
-    });
-    defineLazily(["Temporal"], prepared);
+// The same for Temporal. V8 makes it when the global is first looked at, which takes as long as all the rest of a boot:
+// the global is deleted unseen, and its classes are taken from what a Date gives.
+delete globalThis.Temporal;
+const temporal = once(() => {
+  const instant = () => new RealDate(currentTime()).toTemporalInstant();
+  const zoned = (zone = "UTC") => instant().toZonedDateTimeISO(zone);
+  const example = new RealDate(0).toTemporalInstant();
+  const exampleZoned = example.toZonedDateTimeISO("UTC");
+  const date = exampleZoned.toPlainDate();
+  const Temporal = {};
+  for (const [name, value] of Object.entries({
+    Duration: example.since(example).constructor,
+    Instant: example.constructor,
+    PlainDate: date.constructor,
+    PlainDateTime: exampleZoned.toPlainDateTime().constructor,
+    PlainMonthDay: date.toPlainMonthDay().constructor,
+    PlainTime: exampleZoned.toPlainTime().constructor,
+    PlainYearMonth: date.toPlainYearMonth().constructor,
+    ZonedDateTime: exampleZoned.constructor,
+    Now: Object.defineProperties(
+      {},
+      Object.getOwnPropertyDescriptors({
+        instant: () => instant(),
+        plainDateISO: (zone) => zoned(zone).toPlainDate(),
+        plainDateTimeISO: (zone) => zoned(zone).toPlainDateTime(),
+        plainTimeISO: (zone) => zoned(zone).toPlainTime(),
+        timeZoneId: () => "UTC",
+        zonedDateTimeISO: (zone) => zoned(zone),
+        get [Symbol.toStringTag]() {
+          return "Temporal.Now";
+        },
+      }),
+    ),
+  })) {
+    define(Temporal, name, value);
   }
-}
+  defineProperty(Temporal, Symbol.toStringTag, { __proto__: null, value: "Temporal", configurable: true });
+  return { Temporal };
+});
+defineLazily(["Temporal"], temporal);
 
 // ms since timeOrigin, in steps of 0.1: 0 during import, fixed in a query, increasing in a mutation.
 function performanceNow() {

@@ -3,8 +3,6 @@
 // may run some (getters, proxies), so the host calls it there too.
 
 const MESSAGE_LENGTH_MAX = 65536;
-// What Deno says of import() in a context that was made without a function for it.
-const NO_DYNAMIC_IMPORT = "ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING";
 const CONVEX_ERROR = Symbol.for("ConvexError");
 
 // What V8 says of something thrown that is not an Error.
@@ -19,8 +17,7 @@ function limited(text) {
   return toWellFormed(slice(text, 0, MESSAGE_LENGTH_MAX));
 }
 
-// {"name": null for what is no Error, "message", "stack": V8's text, "data"?: Convex JSON as text, "code"?: of our own
-// refusals}
+// {"name": null for what is no Error, "message", "stack": V8's text, "data"?: Convex JSON as text}
 function describe(error) {
   try {
     const description = { __proto__: null, name: null, message: "", stack: "" };
@@ -28,12 +25,10 @@ function describe(error) {
       description.message = limited(describeThrown(error));
       return writeJson(description);
     }
-    const { name, message, stack, code, ConvexErrorSymbol: symbol } = error;
+    const { name, message, stack, ConvexErrorSymbol: symbol } = error;
     if (name !== undefined) description.name = limited(RealString(name));
     if (message !== undefined) description.message = limited(RealString(message));
-    if (code === NO_DYNAMIC_IMPORT) description.message = "Can't dynamically import a module in a query or mutation";
     if (typeof stack === "string") description.stack = limited(stack);
-    if (typeof code === "string") description.code = limited(code);
     if (symbol === CONVEX_ERROR && error[symbol] === true) {
       const { data } = error;
       if (typeof data === "string") {

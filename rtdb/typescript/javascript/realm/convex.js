@@ -49,8 +49,8 @@ define(
     },
     jsSyscall(operation) {
       const name = RealString(operation);
-      if (name === "storage/storeBlob") throw actionsOnly("storage.store()", "NoStorage");
-      if (name === "storage/getBlob") throw actionsOnly("storage.get()", "NoStorage");
+      if (name === "storage/storeBlob") throw actionsOnly("storage.store()");
+      if (name === "storage/getBlob") throw actionsOnly("storage.get()");
       throw abort(`Unknown JS syscall: ${name}`);
     },
   }),

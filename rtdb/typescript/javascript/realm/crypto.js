@@ -29,14 +29,8 @@ const webCrypto = once(() => {
   }
 
   function needsRandomness() {
-    if (!isCall()) {
-      return developerError("NoCryptoRngDuringImport", "Cannot use cryptographic randomness at import time");
-    }
-    return developerError(
-      "NoCryptoRngInQueriesOrMutations",
-      "Can't use cryptographic randomness in queries and mutations. Please consider using an action. " +
-        "See https://docs.convex.dev/functions/actions for more details.",
-    );
+    if (isCall()) return actionsOnly("cryptographic randomness");
+    return new RealError("Cannot use cryptographic randomness at import time");
   }
 
   const ALGORITHMS = [

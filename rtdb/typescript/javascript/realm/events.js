@@ -59,7 +59,7 @@ const webEvents = once(() => {
     #bubbles;
     #cancelable;
     #composed;
-    #timeStamp = performanceNow();
+    #timeStamp;
     #canceled = false;
     #passive = false;
     #target = null;
@@ -93,7 +93,8 @@ const webEvents = once(() => {
       return this.#composed;
     }
     get timeStamp() {
-      return this.#timeStamp;
+      // Who does not look at it has not looked at the clock.
+      return (this.#timeStamp ??= performanceNow());
     }
     get isTrusted() {
       return false;
@@ -243,7 +244,7 @@ const webEvents = once(() => {
       return signal;
     }
     static timeout() {
-      throw actionsOnly("AbortSignal.timeout()", "NoSleep");
+      throw actionsOnly("AbortSignal.timeout()");
     }
     static any(signals) {
       const combined = new AbortSignal(secret);

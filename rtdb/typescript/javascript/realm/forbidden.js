@@ -5,7 +5,7 @@ define(
   "fetch",
   {
     async fetch() {
-      throw actionsOnly("fetch()", "NoFetch");
+      throw actionsOnly("fetch()");
     },
   }.fetch,
 );
@@ -16,7 +16,7 @@ for (const name of ["setTimeout", "setInterval"]) {
     name,
     {
       [name]() {
-        throw actionsOnly(name, "NoSleep");
+        throw actionsOnly(name);
       },
     }[name],
   );

@@ -6,21 +6,18 @@ for (const name of ["WebAssembly", "SharedArrayBuffer", "Atomics", "console", "q
 }
 
 // When an object is collected must not be seen: references hold, and nothing is ever finalized.
-const strongTargets = new WeakMap();
 const weakMapGet = uncurryThis(WeakMap.prototype.get);
 const weakMapSet = uncurryThis(WeakMap.prototype.set);
-
-function ensureCanBeHeldWeakly(value, what) {
-  try {
-    weakMapSet(strongTargets, value, undefined);
-  } catch {
-    throw new TypeError(`${what}: the target must be an object or a symbol that is not registered`);
+const strongReferences = once(() => {
+  const candidates = new WeakMap();
+  function ensureCanBeHeldWeakly(value, what) {
+    try {
+      weakMapSet(candidates, value, undefined);
+    } catch {
+      throw new TypeError(`${what}: the target must be an object or a symbol that is not registered`);
+    }
   }
-}
 
-define(
-  globalThis,
-  "WeakRef",
   class WeakRef {
     #target;
     constructor(target) {
@@ -33,12 +30,8 @@ define(
     get [Symbol.toStringTag]() {
       return "WeakRef";
     }
-  },
-);
+  }
 
-define(
-  globalThis,
-  "FinalizationRegistry",
   class FinalizationRegistry {
     #tokens = new WeakSet();
     constructor(cleanup) {
@@ -54,8 +47,10 @@ define(
     get [Symbol.toStringTag]() {
       return "FinalizationRegistry";
     }
-  },
-);
+  }
+  return { WeakRef, FinalizationRegistry };
+});
+defineLazily(["WeakRef", "FinalizationRegistry"], strongReferences);
 
 // The text of a stack has the frames of the app's modules only. The call sites that V8 hands over belong to the host's
 // realm, so the app must never have a function of its own here: what it assigns is forgotten.

@@ -39,7 +39,7 @@ const structuredCloner = once(() => {
   const errors = new Map(
     [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((type) => [type.name, type]),
   );
-  const weakTypes = [RealPromise, WeakMap, WeakSet, WeakRef];
+  const weakTypes = [RealPromise, WeakMap, WeakSet, strongReferences().WeakRef];
   const Real = { Map, Set, DataView, RegExp };
 
   function brand(read) {
