@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.convex_cli.command_line import CommandLine
+from tests.e2e.convex_cli.typescript_project import Project
 from tests.e2e.deploys import write_modules
-from tests.e2e.official_client import CLIENTS
 from tests.e2e.server_process import ServerProcess
 
 APP = """
@@ -63,18 +63,14 @@ APP = """
 """
 
 
-PROJECT = Path(__file__).parent / "project"
-"""A small app in TypeScript, with the same functions."""
+in_one_language = pytest.mark.parametrize("server", ["Python"], indirect=True)
+"""For what has nothing to do with the language of the app."""
+
+FUNCTIONS = Path(__file__).parent / "functions"
+"""The same functions in TypeScript."""
 
 
-def project_in(directory: Path, source: Path = PROJECT) -> Path:
-    """Return a project with the functions of ``source``, where the npm packages are found."""
-    shutil.copytree(source, directory)
-    (directory / "node_modules").symlink_to(CLIENTS / "node_modules")
-    return directory
-
-
-@pytest.fixture(scope="package", params=["Python"])
+@pytest.fixture(scope="package", params=["Python", "TypeScript"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server with a small app, which redacts errors, as one does that nobody has told otherwise."""
     directory = tmp_path_factory.mktemp(request.param)
@@ -82,8 +78,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     functions = write_modules(directory / "functions", messages=APP) if is_python else None
     with ServerProcess(directory / "data", functions, ["--redact-errors"]) as server:
         if not is_python:
-            pushed = CommandLine(project_in(directory / "project"), server).run("dev", "--once")
-            assert pushed.code == 0, pushed.err
+            project = Project(directory / "project", server)
+            shutil.copytree(FUNCTIONS, project.functions)
+            project.push()
         yield server
 
 

@@ -8,6 +8,7 @@ import re
 import httpx
 
 from tests.e2e.convex_cli.command_line import CommandLine
+from tests.e2e.convex_cli.conftest import in_one_language
 
 
 def fill(convex: CommandLine, table: str, count: int) -> None:
@@ -17,6 +18,7 @@ def fill(convex: CommandLine, table: str, count: int) -> None:
     assert answer.json()["status"] == "success"
 
 
+@in_one_language
 def test_tables_are_listed_by_name(convex: CommandLine) -> None:
     for table in ("second", "first"):
         fill(convex, table, 1)
@@ -44,6 +46,7 @@ def test_documents_are_shown_newest_first_unless_told_otherwise(convex: CommandL
     assert "Showing the 2 oldest created documents. Use the --limit option to see more." in ascending.err
 
 
+@in_one_language
 def test_documents_are_printed_for_programs(convex: CommandLine) -> None:
     fill(convex, "printed", 2)
     for wanted in ("json", "jsonArray"):
@@ -54,6 +57,7 @@ def test_documents_are_printed_for_programs(convex: CommandLine) -> None:
     assert '"number": 1' in lines[0]
 
 
+@in_one_language
 def test_a_table_larger_than_one_page_is_read_to_its_end(convex: CommandLine) -> None:
     for _ in range(3):
         fill(convex, "large", 4000)
@@ -63,6 +67,7 @@ def test_a_table_larger_than_one_page_is_read_to_its_end(convex: CommandLine) ->
     assert len(ids) == len(set(ids)) == 12000
 
 
+@in_one_language
 def test_what_is_empty_or_does_not_exist_is_said_to_be_empty(convex: CommandLine) -> None:
     for table in ("nothing", "_storage", "_nothing"):
         shown = convex.run("data", table)
@@ -70,12 +75,14 @@ def test_what_is_empty_or_does_not_exist_is_said_to_be_empty(convex: CommandLine
         assert "There are no documents in this table." in shown.err
 
 
+@in_one_language
 def test_a_component_does_not_exist(convex: CommandLine) -> None:
     refused = convex.run("data", "--component", "workflow")
     assert refused.code == 1
     assert "Could not find component 'workflow'." in refused.err
 
 
+@in_one_language
 def test_a_wrong_key_is_told_to_be_one(convex: CommandLine) -> None:
     refused = convex.run("data", key="rtdb|0123456789abcdef")
     assert refused.code == 1
@@ -84,6 +91,7 @@ def test_a_wrong_key_is_told_to_be_one(convex: CommandLine) -> None:
     assert "    at " not in refused.err  # no stack of the program's
 
 
+@in_one_language
 def test_a_table_of_a_terminal_is_cut_to_its_width(convex: CommandLine) -> None:
     fill(convex, "wide", 1)
     answer = httpx.post(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.e2e.convex_cli.command_line import CommandLine
+from tests.e2e.convex_cli.conftest import in_one_language
 
 
 def test_a_value_is_typed_at_a_prompt_and_seen_by_functions(convex: CommandLine) -> None:
@@ -19,6 +20,7 @@ def test_a_value_is_typed_at_a_prompt_and_seen_by_functions(convex: CommandLine)
     assert "Environment variable SETTING is not set" in failed.err
 
 
+@in_one_language
 def test_values_are_piped_in(convex: CommandLine) -> None:
     assert convex.run("env", "set", "PIPED", given="from a pipe").code == 0
     assert convex.run("env", "get", "PIPED").out.strip() == "from a pipe"
@@ -31,6 +33,7 @@ def test_values_are_piped_in(convex: CommandLine) -> None:
         assert convex.run("env", "rm", name).code == 0
 
 
+@in_one_language
 def test_what_cannot_be_set_is_refused(convex: CommandLine) -> None:
     built_in = convex.run("env", "set", "CONVEX_CLOUD_URL", "http://elsewhere")
     assert built_in.code == 1
@@ -42,6 +45,7 @@ def test_what_cannot_be_set_is_refused(convex: CommandLine) -> None:
     assert "file not found: missing.env" in missing.err
 
 
+@in_one_language
 def test_a_wrong_key_is_refused(convex: CommandLine) -> None:
     for arguments in (("set", "A", "1"), ("list",)):
         refused = convex.run("env", *arguments, key="rtdb|0123456789abcdef")

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.e2e.convex_cli.command_line import CommandLine
+from tests.e2e.convex_cli.conftest import in_one_language
 
 SOON_SECONDS = 10.0
 """A command that asks again and again until it gives up takes half a minute."""
@@ -36,6 +37,7 @@ def test_function_spec_describes_every_function(convex: CommandLine) -> None:
     assert functions["messages.js:count"]["functionType"] == "Action"
 
 
+@in_one_language
 def test_function_spec_is_written_to_a_file(convex: CommandLine) -> None:
     written = convex.run("function-spec", "--file")
     assert written.code == 0
@@ -44,6 +46,7 @@ def test_function_spec_is_written_to_a_file(convex: CommandLine) -> None:
     assert json.loads(path.read_text())["functions"]
 
 
+@in_one_language
 def test_the_network_is_tested_in_all_its_parts(convex: CommandLine) -> None:
     tested = convex.run("network-test", "--speed-test")
     assert tested.code == 0, tested.err
@@ -53,12 +56,14 @@ def test_the_network_is_tested_in_all_its_parts(convex: CommandLine) -> None:
     assert "Network test passed." in tested.err
 
 
+@in_one_language
 def test_without_a_server_the_network_test_names_the_part_that_fails(convex: CommandLine) -> None:
     failed = convex.run("network-test", url="http://127.0.0.1:9")
     assert failed.code == 1
     assert "FAIL: TCP connect (Error: connect ECONNREFUSED 127.0.0.1:9)" in failed.err
 
 
+@in_one_language
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -79,6 +84,7 @@ def test_what_is_only_elsewhere_is_refused_at_once(convex: CommandLine, argument
     assert time.monotonic() - began < SOON_SECONDS
 
 
+@in_one_language
 def test_the_dashboard_is_said_to_be_elsewhere(convex: CommandLine) -> None:
     shown = convex.run("dashboard")
     assert "`npx convex dashboard` is not supported for self-hosted deployments." in shown.out + shown.err

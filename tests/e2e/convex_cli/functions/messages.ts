@@ -1,4 +1,4 @@
-// The same functions as those in Python, in ../../conftest.py.
+// The same functions as those in Python, in ../conftest.py.
 import { actionGeneric, internalQueryGeneric, makeFunctionReference, mutationGeneric, queryGeneric } from "convex/server";
 import { ConvexError, v } from "convex/values";
 
@@ -16,7 +16,7 @@ export const send = mutationGeneric({
   args: { room: v.string(), body: v.string() },
   returns: v.id("messages"),
   handler: async (ctx, { room, body }) => {
-    console.log("sending", body);
+    console.log(`sending ${body}`);
     return await ctx.db.insert("messages", { room, body });
   },
 });
@@ -52,7 +52,9 @@ export const refuse = mutationGeneric(async () => {
   throw new ConvexError({ code: 7 });
 });
 
-export const fail = mutationGeneric(async () => {
-  console.log("about to fail");
-  throw new Error("on purpose");
+export const fail = mutationGeneric({
+  handler: async () => {
+    console.log("about to fail");
+    throw new Error("on purpose");
+  },
 });
