@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from typing import Any
 
@@ -17,8 +18,13 @@ from convex import ConvexClient, ConvexError, convex_to_json, json_to_convex
 following: set[asyncio.Task[None]] = set()
 
 
+# Functions' logs are printed by the client; on standard output a line is an event.
+events = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
+
+
 def say(event: dict[str, Any]) -> None:
-    print(json.dumps(event), flush=True)
+    print(json.dumps(event), file=events)
 
 
 def say_error(number: int, error: Exception) -> None:

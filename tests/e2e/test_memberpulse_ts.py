@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hmac
+import json
 import os
 import shutil
 import signal
@@ -11,6 +13,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,15 +25,19 @@ from typing import Any
 import httpx
 import pytest
 
+from rtdb import verify_webhook
 from tests.e2e.conftest import StartClient
 from tests.e2e.convex_cli.command_line import CommandLine
 from tests.e2e.official_client import CallFailed, node_executable
 from tests.e2e.server_process import REPOSITORY, ServerProcess
+from tests.e2e.webhook_receiver import open_receiver
 from tests.e2e.windows import Browser, Window
 from tests.waiting import wait_until
 
 EXAMPLE = REPOSITORY / "examples" / "memberpulse-ts"
 CHROMIUM = Path("/usr/bin/chromium")
+SECRET = "kept between us"
+DEPLOY_KEY = "sixteen-characters-or-more"
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium: make /usr/bin/chromium")
 
@@ -50,9 +57,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(project: Path) -> Iterator[ServerProcess]:
     """A server that the project was pushed to."""
-    with ServerProcess(project.parent / "data") as server:
+    # Symfony is on this machine.
+    reach = ["--action-networks-allowed", "127.0.0.0/8"]
+    with ServerProcess(project.parent / "data", arguments=reach) as server:
         pushed = CommandLine(project, server).run("dev", "--once")
-        assert pushed.code == 0, pushed.out + pushed.err
+        assert "Convex functions ready!" in pushed.err, pushed.out + pushed.err
         yield server
 
 
@@ -222,6 +231,43 @@ def test_nothing_keeps_anybody_from_using_the_page(browser: Browser, page: str, 
     window.close()
 
 
+def test_events_go_to_the_main_application_and_come_from_it_signed(
+    server: ServerProcess, start_node: StartClient
+) -> None:
+    client = start_node(server)
+    sync, receive = f"{server.site_url}/sync", f"{server.site_url}/webhooks/symfony"
+    key = {"Authorization": f"Bearer {DEPLOY_KEY}"}
+    assert httpx.post(sync, json={"event": "x"}, headers=key).json()["code"] == "UnknownDeployKey"
+    client.mutation("settings:setDeployKey", {"organizationId": "acme", "deployKey": DEPLOY_KEY, "setBy": "ada"})
+    for refused in ("too short", "long enough, but with spaces"):
+        with pytest.raises(CallFailed, match="InvalidSetting"):
+            client.mutation("settings:setDeployKey", {"organizationId": "acme", "deployKey": refused, "setBy": "ada"})
+    shown = client.query("settings:get", {"organizationId": "acme"})["deployKey"]
+    assert (shown["lastFour"], shown["setBy"]) == (DEPLOY_KEY[-4:], "ada")
+    assert DEPLOY_KEY not in json.dumps(shown)
+    assert httpx.post(sync, content="{", headers=key).json()["code"] == "InvalidEvent"
+    assert httpx.post(sync, json={"event": "x"}, headers=key).json()["code"] == "WebhookNotConfigured"
+    with open_receiver() as symfony:
+        configure(server, SYMFONY_WEBHOOK_URL=symfony.url, SYMFONY_WEBHOOK_SECRET=SECRET)
+        sent = httpx.post(sync, json={"event": "member.joined", "data": {"name": "Zoë"}}, headers=key, timeout=30)
+        assert sent.status_code == symfony.status
+        ((_, headers, body),) = symfony.received
+    verify_webhook(body, headers["x-convex-signature"], SECRET, now=time.time_ns() // 1_000_000)
+    assert json.loads(body) == {"event": "member.joined", "data": {"name": "Zoë"}, "organizationId": "acme"}
+    assert httpx.post(sync, json={"event": "x"}, headers=key, timeout=30).json()["code"] == "SymfonyUnreachable"
+
+    unread = client.subscribe("notifications:list", {"userId": "noor"})
+    data = {"userId": "noor", "organizationId": "acme", "title": "Symfony", "message": "Zoë has paid"}
+    body = json.dumps({"event": "notification", "data": data}).encode()
+    seconds = int(time.time())
+    for signature in ("", signed(body, seconds, "another"), signed(body + b" ", seconds), signed(body, seconds - 400)):
+        answer = httpx.post(receive, content=body, headers={"X-Convex-Signature": signature})
+        assert (answer.status_code, answer.json()["code"]) == (401, "InvalidSignature")
+    made = httpx.post(receive, content=body, headers={"X-Convex-Signature": signed(body, seconds)})
+    assert made.status_code == 201, made.text
+    unread.wait(lambda shown: [one["message"] for one in shown] == ["Zoë has paid"])
+
+
 def test_of_two_who_decide_at_the_same_time_one_is_told_so(server: ServerProcess, start_node: StartClient) -> None:
     client = start_node(server)
     request = {"organizationId": "elsewhere", "requestedBy": "ada", "subject": "A room"}
@@ -293,3 +339,18 @@ def picture(side: int) -> bytes:
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + os.urandom(side * 3) for _ in range(side)))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def signed(body: bytes, seconds: int, secret: str = SECRET) -> str:
+    """Return the signature as another system makes it."""
+    return f"t={seconds},v1={hmac.new(secret.encode(), f'{seconds}.'.encode() + body, 'sha256').hexdigest()}"
+
+
+def configure(server: ServerProcess, **values: str) -> None:
+    """Set environment variables."""
+    response = httpx.post(
+        f"{server.url}/api/update_environment_variables",
+        json={"changes": [{"name": name, "value": value} for name, value in values.items()]},
+        headers={"Authorization": f"Convex {server.admin_key}"},
+    )
+    assert response.status_code == 200, response.text

@@ -61,8 +61,8 @@ export const save = mutation({
 export const setDeployKey = mutation({
   args: { organizationId: v.string(), deployKey: v.union(v.string(), v.null()), setBy: v.string() },
   handler: async (ctx, { organizationId, deployKey, setBy }) => {
-    if (deployKey !== null && deployKey.length < DEPLOY_KEY_LENGTH_MIN) {
-      throw invalid("deployKey", `A deploy key has at least ${DEPLOY_KEY_LENGTH_MIN} characters.`);
+    if (deployKey !== null && (deployKey.length < DEPLOY_KEY_LENGTH_MIN || /\s/.test(deployKey))) {
+      throw invalid("deployKey", `A deploy key has ${DEPLOY_KEY_LENGTH_MIN} characters or more, and no spaces.`);
     }
     const existing = await ctx.db
       .query("deployKeys")

@@ -37,7 +37,10 @@ export const syncToSymfony = httpAction(async (ctx, request) => {
     });
     return new Response(null, { status: response.status });
   } catch (error) {
-    console.error("Symfony was not reached:", String(error));
+    console.error("Symfony did not answer:", String(error));
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      return problem(504, "SymfonyTimedOut", "Symfony did not answer in time. It may have taken the event.");
+    }
     return problem(502, "SymfonyUnreachable", "Symfony could not be reached. Send the event again later.");
   }
 });

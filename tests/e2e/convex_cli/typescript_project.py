@@ -18,8 +18,6 @@ class Project(CommandLine):
     def __init__(self, directory: Path, server: ServerProcess) -> None:
         super().__init__(directory, server)
         self.functions = directory / "convex"
-        self.environment: dict[str, str] = {}
-        """What the command line finds in its environment besides."""
         (directory / "node_modules").symlink_to(CLIENTS / "node_modules")
 
     def write(self, files: dict[str, str]) -> None:
@@ -32,9 +30,6 @@ class Project(CommandLine):
             path = self.functions / name
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_text(textwrap.dedent(source).lstrip("\n"))
-
-    def _environment(self, key: str | None, url: str | None) -> dict[str, str]:
-        return {**super()._environment(key, url), **self.environment}
 
     def push(self) -> None:
         """Push what there is, which has to succeed."""

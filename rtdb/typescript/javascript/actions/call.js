@@ -8,7 +8,6 @@ const DANGLING =
 
 export class Call {
   #channel;
-  #run;
   #finished;
   #operationsMax;
   #pending = new Map();
@@ -20,24 +19,17 @@ export class Call {
   timers = new Set();
   over = false;
 
-  // `run` runs a function as a part of this call, `finished` is told of its end.
-  constructor(channel, number, variables, operationsMax, run, finished) {
+  constructor(channel, number, variables, operationsMax, finished) {
     this.#channel = channel;
     this.number = number;
     this.variables = variables;
     this.#room = this.#operationsMax = operationsMax;
-    this.#run = run;
     this.#finished = finished;
   }
 
   // Ends with the call: everything it has under way follows it.
   get signal() {
     return this.#controller.signal;
-  }
-
-  // Listeners are the call's, whoever aborts.
-  abort(controller, reason) {
-    this.#run(this, () => controller.abort(reason));
   }
 
   log(level, text) {
@@ -116,6 +108,6 @@ export class Call {
     this.#pending.clear();
     this.#waiting.length = 0;
     this.#finished(this);
-    this.abort(this.#controller, new Error("The action has ended."));
+    this.#controller.abort(new Error("The action has ended."));
   }
 }

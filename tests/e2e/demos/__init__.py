@@ -1,0 +1,1 @@
+"""Small Convex projects of the kind that people learn from."""
