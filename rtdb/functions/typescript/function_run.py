@@ -17,7 +17,7 @@ import structlog
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError
 from rtdb.functions.app import App, AppFunction
-from rtdb.functions.call_steps import CallFailed, CallTerminated
+from rtdb.functions.call_steps import CallFailed, CallTerminated, as_exception
 from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.error_report import cut_message, is_ours
 from rtdb.functions.function_scope import FunctionScope
@@ -126,6 +126,11 @@ class _FunctionRun:
             return Answered(number, self._syscalls.call(request.op, request.args))
         except ConvexError as error:
             return Refused(number, error.message, encode(error.data))
+        except CallFailed as failed:
+            # A function that is named and cannot be had.
+            return Refused(number, as_exception(failed.error).message)
+        except RecursionError:
+            return Refused(number, f"The arguments of {request.op} are nested too deeply")
         except Exception as error:
             if is_ours(error):
                 self._scope.transaction.fail(error)

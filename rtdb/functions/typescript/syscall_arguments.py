@@ -39,7 +39,7 @@ class Arguments(Generic[Parsed]):
             return self._decoder.decode(data)
         except msgspec.ValidationError as error:
             raise self._invalid(str(error)) from None
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DeveloperError(f"Received invalid json: {error}", code="SyscallArgsInvalidJson") from None
 
     def _invalid(self, text: str) -> DeveloperError:

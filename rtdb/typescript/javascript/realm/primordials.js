@@ -37,10 +37,17 @@ const mapHas = uncurryThis(Map.prototype.has);
 const mapDelete = uncurryThis(Map.prototype.delete);
 
 // Throws here, in the realm, when the stack is too short for a call into the host, which must never be interrupted
-// half-way through changing its own state: that many arguments take 64 KiB of it.
-const stackProbe = new Array(8192).fill(0);
-const ensureStack = () => apply(probed, undefined, stackProbe);
-const probed = () => {};
+// half-way through changing its own state. Four calls with that many arguments take 64 KiB of it.
+const stackProbe = new Array(2048).fill(0);
+let probes = 0;
+function probeStack() {
+  probes -= 1;
+  if (probes > 0) apply(probeStack, undefined, stackProbe);
+}
+function ensureStack() {
+  probes = 5;
+  probeStack();
+}
 
 // The realm's own form of a host function.
 function fromHost(hostFunction) {
