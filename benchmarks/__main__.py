@@ -25,6 +25,7 @@ NAMES = (
     "executor",
     "committer",
     "snapshot_reads",
+    "typescript",
 )
 LONG = ("soak",)
 """Left out by ``all``."""

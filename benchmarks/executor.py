@@ -45,11 +45,11 @@ FLOOR = "floor: raw LMDB"
 
 
 class Bench:
-    """The app on a committer in this process."""
+    """An app on a committer in this process."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, app: Path = APP) -> None:
         self.limits = Limits()
-        self.app = load_app(APP, self.limits)
+        self.app = load_app(app, self.limits)
         self.committer = open_committer(
             Config(data_dir=directory, limits=self.limits), clock=SystemClock(), random=SystemRandom()
         )
@@ -85,6 +85,12 @@ class Bench:
                 services=self.services,
             )
 
+    def deploy(self) -> None:
+        """Make the app that of the database, with its tables and indexes."""
+        deploy = {"bundle": "bench", "description": encode_description(self.app.description).decode(), "since": 0}
+        for step in ("prepare", "push"):
+            self.commit(f"_system/deployments:{step}", deploy)
+
     def commit(self, path: str, args: Any) -> Any:
         outcome = self.call(path, args)
         assert outcome.result is not None, outcome.error
@@ -100,9 +106,7 @@ def run(options: Namespace, record: Recorder) -> None:
     """Call one after the other."""
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory))
-        deploy = {"bundle": "bench", "description": encode_description(bench.app.description).decode(), "since": 0}
-        for step in ("prepare", "push"):
-            bench.commit(f"_system/deployments:{step}", deploy)
+        bench.deploy()
         ids = bench.commit("transfer:create", {"first": 0, "count": 1000, "balance": 1000})
         for number in range(CHANNELS * MESSAGES_EACH):
             bench.commit("messages:send", {"channel": f"channel{number % CHANNELS}", "body": "b" * 80})

@@ -73,7 +73,7 @@ def run(options: Namespace, record: Recorder) -> None:
                 record.add_costs(name, before, server.costs(), result["answered"])
                 for error, count in result["errors"].items():
                     record.note(f"{name}: {count} times {error}")
-                _verify(server, options.accounts)
+                verify_total(server, options.accounts)
 
 
 def create_accounts(server: ServerProcess, count: int) -> list[str]:
@@ -85,7 +85,8 @@ def create_accounts(server: ServerProcess, count: int) -> list[str]:
     return accounts
 
 
-def _verify(server: ServerProcess, count: int) -> None:
+def verify_total(server: ServerProcess, count: int) -> None:
+    """Add up the balances of so many accounts. Raises if the total is wrong."""
     firsts = range(0, count, ADD_AT_ONCE)
     total = sum(server.query("transfer:total", first=first, count=ADD_AT_ONCE) for first in firsts)
     if total != count * BALANCE:

@@ -13,7 +13,6 @@ import httpx
 import msgspec
 
 from rtdb.typescript.module_set import TypeScriptModule
-from tests.e2e.server_process import ServerProcess
 
 __all__ = ["Push", "function", "schema"]
 
@@ -51,9 +50,9 @@ def schema(table: str, fields: dict[str, str], indexes: dict[str, Sequence[str]]
 class Push:
     """One client of a server's push routes."""
 
-    def __init__(self, server: ServerProcess) -> None:
-        headers = {"Authorization": f"Convex {server.admin_key}", "Convex-Client": "npm-cli-1.48.0"}
-        self._client = httpx.Client(base_url=server.url, headers=headers, timeout=60)
+    def __init__(self, url: str, admin_key: str) -> None:
+        headers = {"Authorization": f"Convex {admin_key}", "Convex-Client": "npm-cli-1.48.0"}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=60)
 
     def __enter__(self) -> Self:
         return self
