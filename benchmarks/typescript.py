@@ -23,7 +23,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.executor import Bench
 from benchmarks.harness.benchmark import Benchmark
@@ -58,6 +58,11 @@ export const nothing = Object.assign(() => null, {
   invokeQuery: async () => "null",
 });
 """
+
+
+class _Address(NamedTuple):
+    url: str
+    admin_key: str
 
 
 def options(parser: ArgumentParser) -> None:
@@ -151,7 +156,7 @@ def _median_ms(call: Callable[[int], None], options: Namespace) -> float:
 
 def _push(server: ServerProcess) -> None:
     sources = {module.path: module.source for module in modules().modules}
-    with Push(f"http://{server.host}:{server.port}", server.admin_key()) as push:
+    with Push(_Address(f"http://{server.host}:{server.port}", server.admin_key())) as push:
         push.push(
             {path: source for path, source in sources.items() if path != "schema.js"}, schema=sources["schema.js"]
         )

@@ -6,7 +6,7 @@ Modules are written as its bundler would leave them, without a bundler: `query("
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import brotli
 import httpx
@@ -47,12 +47,22 @@ def schema(table: str, fields: dict[str, str], indexes: dict[str, Sequence[str]]
     return f"export default {{ tables: {{}}, export: () => {exported!r} }};"
 
 
+class Pushed(Protocol):
+    """A running server."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def admin_key(self) -> str: ...
+
+
 class Push:
     """One client of a server's push routes."""
 
-    def __init__(self, url: str, admin_key: str) -> None:
-        headers = {"Authorization": f"Convex {admin_key}", "Convex-Client": "npm-cli-1.48.0"}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=60)
+    def __init__(self, server: Pushed) -> None:
+        headers = {"Authorization": f"Convex {server.admin_key}", "Convex-Client": "npm-cli-1.48.0"}
+        self._client = httpx.Client(base_url=server.url, headers=headers, timeout=60)
 
     def __enter__(self) -> Self:
         return self

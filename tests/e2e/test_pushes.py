@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest.fixture
 def push(server: ServerProcess) -> Iterator[Push]:
     """A client of the server, which has no TypeScript function when the test begins."""
-    with Push(server.url, server.admin_key) as push:
+    with Push(server) as push:
         if push.hashes():
             push.push({})
         yield push
