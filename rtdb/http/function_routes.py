@@ -27,6 +27,7 @@ from rtdb.link.frames import Answer, ExecutionError, RequestKind
 from rtdb.sync.failure_log import log_failure
 from rtdb.sync.messages import ProtocolError, decode_timestamp, encode_timestamp, function_error_text
 from rtdb.values.function_path import SYSTEM_PREFIX, parse_function_path
+from rtdb.values.json_codec import canonicalize
 
 __all__ = ["FunctionRoutes", "Route"]
 
@@ -110,6 +111,18 @@ def _named_arguments(args: msgspec.Raw) -> bytes:
     if len(elements) > 1:
         return data
     return bytes(elements[0]) if elements else b"{}"
+
+
+def _comparable(arguments: bytes) -> bytes:
+    """Return the arguments of a query in the form in which results at hand are found, whoever wrote them how. What has
+    no such form travels as it is, to be complained of where other wrong arguments are.
+    """
+    if not arguments.startswith(b"{"):
+        return arguments
+    try:
+        return canonicalize(arguments)
+    except RtdbError:
+        return arguments
 
 
 def _refused(request_id: str, path: str, error: ExecutionError) -> Answer:
@@ -287,6 +300,9 @@ class FunctionRoutes:
         *,
         at_ts: int | None,
     ) -> Answer:
+        arguments = _named_arguments(args)
+        if kind == "query":
+            arguments = _comparable(arguments)
         try:
             identity.require_permitted(kind, path)
         except ForbiddenError as error:
@@ -298,7 +314,7 @@ class FunctionRoutes:
         return await self._facade.call(
             kind,
             path,
-            _named_arguments(args),
+            arguments,
             identity.attributes,
             internal=internal,
             request_id=request_id,

@@ -57,7 +57,7 @@ APP = """
         print("after")
 
     @query
-    def has(ctx, text):
+    def has(ctx, text, also=None):
         return any(row["text"] == text for row in ctx.db.query("things"))
 """
 
@@ -269,3 +269,19 @@ def test_an_action_and_what_it_runs_are_one_request(server: ServerProcess, start
     assert {each["requestId"] for each in inner} == {action["requestId"]}
     progress = [line for each in found if each["kind"] == "Progress" for line in each["logLines"]]
     assert (progress, action["logLines"]) == (["[LOG] before", "[LOG] after"], [])
+
+
+def test_a_query_over_http_is_not_run_when_somebody_watches_it_however_its_arguments_are_written(
+    server: ServerProcess, start_node: StartClient
+) -> None:
+    client = start_node(server)
+    watched = client.subscribe("app:has", {"text": "é", "also": 1})
+    watched.wait(lambda found: found is False)
+    for args in (b'{"text": "\\u00e9", "also": 1.0}', b'{"also":1,"text":"\xc3\xa9"}'):
+        body = b'{"path": "app:has", "args": ' + args + b"}"
+        headers = {"Content-Type": "application/json"}
+        answer = httpx.post(f"{server.url}/api/query", content=body, headers=headers)
+        assert answer.json().get("value", answer.text) is False
+    first, *others = [entry for entry in entries(server) if entry["identifier"] == "app:has"]
+    assert not first["cachedResult"]
+    assert [entry["cachedResult"] for entry in others] == [True, True]
