@@ -59,7 +59,7 @@ from rtdb.link.frames import (
 from rtdb.scheduler.work import Ending, Work
 from rtdb.scheduler.works import WORKS
 from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
-from rtdb.transaction.near_limit import near_limit
+from rtdb.transaction.near_limit import is_near, near_limit
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import FunctionPath
@@ -134,6 +134,8 @@ class _Execution:
         self._invocation.request = call.origin.request
         self._kind: FunctionKind = "mutation" if call.kind == "mutation" else "query"
         self._transaction = self._begin(writable=self._kind == "mutation")
+        self._record_id = b""
+        """Of the session's request, once it has been looked for."""
         self._replayed_ts: int | None = None
         self._has_ended_work = False
         """Whether what has failed is a scheduled run, and the failure is to be committed."""
@@ -259,11 +261,15 @@ class _Execution:
     def _warn(self, arguments_bytes: int, result_bytes: int) -> None:
         """Say in the log what came near a limit. It is said before the result is recorded, which includes the log."""
         limits = self._limits
-        sentences = [
-            *near_limit("Large size of the function arguments", arguments_bytes, limits.arguments_bytes_max, " bytes"),
-            *near_limit("Large size of the function return value", result_bytes, limits.result_bytes_max, " bytes"),
-            *self._transaction.near_limits(),
-        ]
+        sentences = self._transaction.near_limits()
+        if is_near(arguments_bytes, limits.arguments_bytes_max) or is_near(result_bytes, limits.result_bytes_max):
+            sentences = [
+                *near_limit(
+                    "Large size of the function arguments", arguments_bytes, limits.arguments_bytes_max, " bytes"
+                ),
+                *near_limit("Large size of the function return value", result_bytes, limits.result_bytes_max, " bytes"),
+                *sentences,
+            ]
         seconds_max = limits.mutation_seconds_max if self._kind == "mutation" else limits.query_seconds_max
         seconds = (self._stopwatch() - self._started) / 1e9
         if seconds > 0.8 * seconds_max:
@@ -304,7 +310,8 @@ class _Execution:
         session = self._call.session
         if session is None:
             return None
-        stored = self._transaction.get_stored(SESSION_REQUESTS_TABLE, _request_id(session))
+        self._record_id = session_request_id(session.session, session.request)
+        stored = self._transaction.get_stored(SESSION_REQUESTS_TABLE, self._record_id)
         if stored is None:
             return None
         record = msgspec.json.decode(stored.data, type=_SessionRecord)
@@ -324,7 +331,7 @@ class _Execution:
             "logLines": self._invocation.log_lines.lines,
         }
         # Looked for, and not found, before the function ran.
-        self._transaction.insert_system(SESSION_REQUESTS_TABLE, _request_id(session), fields)
+        self._transaction.insert_system(SESSION_REQUESTS_TABLE, self._record_id, fields)
         self._forget_request(session)
 
     def _forget_request(self, session: SessionRequest) -> None:
@@ -344,10 +351,6 @@ class _Execution:
 class _SessionRecord(msgspec.Struct):
     result: str
     logLines: list[str]
-
-
-def _request_id(session: SessionRequest) -> bytes:
-    return session_request_id(session.session, session.request)
 
 
 def _system_error(call: Call, error: Exception, code: str, status: int) -> ExecutionError:

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from rtdb.errors import LimitError
 from rtdb.index.index_range import RangeSet, prefix_range
+from rtdb.index.scan import by_id_key
 from rtdb.link.frames import ReadRange
+from rtdb.storage.keys import BY_ID, index_number
 from rtdb.transaction.near_limit import is_near, near_limit
 from rtdb.values.ordering import prefix_stop
 
@@ -70,35 +72,48 @@ class ScanRead:
 class ReadSet:
     """The reads of one transaction, bounded by ``ranges_max`` intervals after merging."""
 
-    __slots__ = ("_check_at", "_points", "_ranges_max", "_scans")
+    __slots__ = ("_check_at", "_documents", "_points", "_ranges_max", "_scans")
 
     def __init__(self, ranges_max: int) -> None:
         self._ranges_max = ranges_max
+        self._documents: set[tuple[int, bytes]] = set()
+        """Points of `by_id`, by table and internal id: a document is often read again, and its key is needed once."""
         self._points: set[tuple[int, bytes]] = set()
+        """All other points, by index and key."""
         self._scans: list[ScanRead] = []
         self._check_at = ranges_max
         """Number of unmerged reads above which merging is tried; between two tries at most that many can be added."""
 
+    def add_document(self, table: int, internal: bytes) -> None:
+        """Record the read of a document, be it there or not. Raises :class:`LimitError`."""
+        self._documents.add((table, internal))
+        if len(self._documents) + len(self._points) + len(self._scans) > self._check_at:
+            self._check_limit()
+
     def add_point(self, index: int, key: bytes) -> None:
         """Record the read of exactly the full key ``key``. Raises :class:`LimitError`."""
         self._points.add((index, key))
-        if len(self._points) + len(self._scans) > self._check_at:
+        if len(self._documents) + len(self._points) + len(self._scans) > self._check_at:
             self._check_limit()
 
     def open_scan(self, index: int, start: bytes, stop: bytes, *, descending: bool) -> ScanRead:
         """Register a scan; its caller reports what it consumes on the result. Raises :class:`LimitError`."""
         scan = ScanRead(index, start, stop, descending)
         self._scans.append(scan)
-        if len(self._points) + len(self._scans) > self._check_at:
+        if len(self._documents) + len(self._points) + len(self._scans) > self._check_at:
             self._check_limit()
         return scan
 
     def ranges(self) -> list[ReadRange]:
         """Return everything read, merged, ordered by index and start."""
+        points = [*self._points]
+        for table, internal in self._documents:
+            points.append((index_number(table, BY_ID), by_id_key(table, internal)))
         if not self._scans:
-            return [prefix_range(index, key) for index, key in sorted(self._points)]
+            points.sort()
+            return [prefix_range(index, key) for index, key in points]
         merged = RangeSet()
-        for index, key in self._points:
+        for index, key in points:
             point = prefix_range(index, key)
             merged.add(index, point.start, point.stop)
         for scan in self._scans:
@@ -123,7 +138,7 @@ class ReadSet:
 
     def near_limits(self) -> list[str]:
         """Return the warning of a read set that is nearly full."""
-        if not is_near(len(self._points) + len(self._scans), self._ranges_max):
+        if not is_near(len(self._documents) + len(self._points) + len(self._scans), self._ranges_max):
             return []  # merging makes no more of them
         return near_limit("Many reads in a single function execution", len(self.ranges()), self._ranges_max)
 
@@ -137,4 +152,4 @@ class ReadSet:
                 f"Too many reads in a single function execution (limit: {self._ranges_max}). {ADVICE}",
                 code="TooManyReads",
             )
-        self._check_at = len(self._points) + len(self._scans) + self._ranges_max - merged
+        self._check_at = len(self._documents) + len(self._points) + len(self._scans) + self._ranges_max - merged

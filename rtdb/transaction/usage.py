@@ -14,7 +14,7 @@ import msgspec
 from rtdb.config import Limits
 from rtdb.errors import LimitError
 from rtdb.link.frames import DatabaseUsage
-from rtdb.transaction.near_limit import near_limit
+from rtdb.transaction.near_limit import is_near, near_limit
 from rtdb.transaction.read_set import ADVICE
 from rtdb.values.violations import display_bytes
 
@@ -106,6 +106,15 @@ class Usage:
     def near_limits(self) -> list[str]:
         """Return the warnings of what was used nearly up."""
         limits = self._limits
+        if not (
+            is_near(self._documents_read, limits.documents_read_max)
+            or is_near(self._bytes_read, limits.bytes_read_max)
+            or is_near(self._documents_written, limits.documents_written_max)
+            or is_near(self._bytes_written, limits.bytes_written_max)
+            or is_near(self._functions_scheduled, limits.functions_scheduled_max)
+            or is_near(self._bytes_scheduled, limits.scheduled_arguments_bytes_max)
+        ):
+            return []  # as nearly always, and the sentences would take longer than this
         where = "in a single function execution"
         return [
             *near_limit(f"Many documents read {where}", self._documents_read, limits.documents_read_max),

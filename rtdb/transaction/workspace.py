@@ -18,10 +18,8 @@ from typing import NamedTuple
 from rtdb.errors import DeveloperError
 from rtdb.index.definition import IndexDefinition, TableDefinition
 from rtdb.index.registry import Registry
-from rtdb.index.scan import by_id_key
 from rtdb.link.frames import ReadRange, Write
 from rtdb.storage.documents import StoredDocument
-from rtdb.storage.keys import BY_ID, index_number
 from rtdb.storage.system_tables import (
     DEPLOYMENT_INDEX,
     DEPLOYMENT_KEY,
@@ -118,7 +116,7 @@ class Workspace:
 
     def get(self, table: int, internal: bytes) -> StoredDocument | None:
         """Return a document with its position (0 for own writes), or None."""
-        self._reads.add_point(index_number(table, BY_ID), by_id_key(table, internal))
+        self._reads.add_document(table, internal)
         own = self._writes.get(table, internal)
         if not isinstance(own, Untouched):
             return None if own is None else StoredDocument(0, 0, own)

@@ -85,9 +85,27 @@ def _footer(body: bytes) -> bytes:
     return b"%c%c" % (sums & 255, sums >> 16 & 255)
 
 
-@lru_cache(IDS_CACHED)
+_texts: Final[dict[tuple[int, bytes], str]] = {}
+"""Texts of the ids seen last, in either direction: what a call is given as text it needs as text again, to say what it
+has read."""
+
+
 def encode_id(table: int, internal: bytes) -> str:
     """Return the text of a document's id."""
+    text = _texts.get((table, internal))
+    if text is None:
+        text = _remember(table, internal, _encode(table, internal))
+    return text
+
+
+def _remember(table: int, internal: bytes, text: str) -> str:
+    if len(_texts) >= IDS_CACHED:
+        _texts.clear()
+    _texts[table, internal] = text
+    return text
+
+
+def _encode(table: int, internal: bytes) -> str:
     assert len(internal) == INTERNAL_ID_BYTES
     if 0x80 <= table < 0x4000:
         body = b"%c%c%b" % (table & 0x7F | 0x80, table >> 7, internal)
@@ -131,7 +149,9 @@ def decode_id(text: str) -> DocumentId:
     footer = _footer(data[:stop])
     if data[stop:] != footer:
         raise _wrong_version(data[stop:], footer)
-    return DocumentId(table, data[start:stop])
+    internal = data[start:stop]
+    _remember(table, internal, text)
+    return DocumentId(table, internal)
 
 
 def _read_table(data: bytes) -> tuple[int, int]:
