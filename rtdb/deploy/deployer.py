@@ -151,7 +151,7 @@ class Deployer:
     async def deploy(self, make_bundle: MakeBundle, report: Report, *, dry_run: bool = False) -> None:
         """Deploy what ``make_bundle`` returns. Raises :class:`DeployRefused`, and what it raises."""
         async with self._turn():
-            deploy = await self._load(make_bundle)
+            deploy = await self._load(make_bundle, to_stay=not dry_run)
             change = msgspec.to_builtins(deploy.change)
             report({"type": "described", "bundle": deploy.bundle_hash, "change": change})
             if not deploy.unchanged:
@@ -178,7 +178,7 @@ class Deployer:
         """
         async with self._turn(loaded_stays=not rehearsal):
             variables = await take_step(self._application, "variables", {})
-            deploy = await self._load(make_bundle)
+            deploy = await self._load(make_bundle, to_stay=not rehearsal)
             deploy.variables = variables
             self._begin_preparation(deploy, lambda event: None, rehearsal=rehearsal or deploy.unchanged)
             self._staged = deploy
@@ -217,7 +217,7 @@ class Deployer:
     async def evaluate(self, make_bundle: MakeBundle) -> StagedDeploy:
         """Load what ``make_bundle`` returns, say what it is, and leave it. Raises as :meth:`deploy` does."""
         async with self._turn():
-            deploy = await self._load(make_bundle)
+            deploy = await self._load(make_bundle, to_stay=False)
         deploy._become("over")
         return deploy
 
@@ -304,13 +304,13 @@ class Deployer:
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
-    async def _load(self, make_bundle: MakeBundle) -> StagedDeploy:
-        """Store and load a bundle, unless it is what runs anyway."""
+    async def _load(self, make_bundle: MakeBundle, *, to_stay: bool) -> StagedDeploy:
+        """Store and load a bundle, unless it is what runs anyway; if it is to stay, in as many runners as it needs."""
         try:
             bundle_hash = await self._run_blocking(self._store, make_bundle)
         except OSError as error:
             raise _refused("BundleNotStored", f"The server cannot store the app: {error}.") from error
-        encoded = await self._describe(bundle_hash)
+        encoded = await self._describe(bundle_hash, to_stay=to_stay)
         active = await take_step(self._application, "current", {})
         before = None if active is None else decode_description(active["description"])
         unchanged = active is not None and (active["bundle"], active["description"]) == (bundle_hash, encoded)
@@ -319,15 +319,16 @@ class Deployer:
     def _store(self, make_bundle: MakeBundle) -> str:
         return self._bundles.store(make_bundle(self._bundles.read(self._bundle_hash)))
 
-    async def _describe(self, bundle_hash: str) -> str:
+    async def _describe(self, bundle_hash: str, *, to_stay: bool) -> str:
         if bundle_hash == self._bundle_hash:
             return self._description.decode()
         start = self._runner_start(bundle_hash)
-        ready = await self._pool.load(start)
+        ready = await (self._pool.load(start) if to_stay else self._pool.describe(start))
         if ready.error is not None:
             raise DeployRefused(ready.error)
         if decode_description(ready.description).has_actions:
-            action_runner_ready = await self._action_pool.load(start)
+            pool = self._action_pool
+            action_runner_ready = await (pool.load(start) if to_stay else pool.describe(start))
             if action_runner_ready.error is not None:
                 raise DeployRefused(action_runner_ready.error)
         return ready.description.decode()

@@ -102,6 +102,8 @@ class Preparation:
 
     async def keep_up(self) -> None:
         """Go on checking what is being written, until cancelled. Raises :class:`DeployRefused`."""
+        if not self._tables:
+            await trio.sleep_forever()
         while True:
             await trio.sleep(self._catch_up_seconds)
             await self._check_changes()

@@ -153,6 +153,11 @@ class ActionPool:
         self._wake()
         return await self._fleet.load(start, self._limits.action_runners)
 
+    async def describe(self, start: frames.RunnerStart) -> frames.RunnerReady:
+        """Load other code in one action runner, for what it says of it. Then :meth:`discard` it."""
+        self._wake()
+        return await self._fleet.load(start, 1)
+
     async def wait_loaded(self) -> None:
         """Wait until every action runner that was started with the next code is there or has failed."""
         await self._fleet.wait_loaded()

@@ -170,6 +170,11 @@ class RunnerPool:
         self._wake()
         return await self._fleet.load(start, self._limits.runners_min + (self._lane_changed is not None))
 
+    async def describe(self, start: frames.RunnerStart) -> frames.RunnerReady:
+        """Load other code in one runner, for what it says of it. Then :meth:`discard` it."""
+        self._wake()
+        return await self._fleet.load(start, 1)
+
     async def wait_loaded(self) -> None:
         """Wait until every runner that was started with the next code is there, or has failed."""
         await self._fleet.wait_loaded()

@@ -62,7 +62,7 @@ class Push:
 
     def __init__(self, server: Pushed) -> None:
         headers = {"Authorization": f"Convex {server.admin_key}", "Convex-Client": "npm-cli-1.48.0"}
-        self._client = httpx.Client(base_url=server.url, headers=headers, timeout=60)
+        self._client = httpx.Client(base_url=server.url, headers=headers)
 
     def __enter__(self) -> Self:
         return self
@@ -70,13 +70,13 @@ class Push:
     def __exit__(self, *_exception: object) -> None:
         self._client.close()
 
-    def post(self, path: str, body: dict[str, Any], *, compress: bool = True) -> httpx.Response:
+    def post(self, path: str, body: dict[str, Any], *, compress: bool = True, timeout: float = 60.0) -> httpx.Response:
         content = msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"}
         if compress:
             headers["Content-Encoding"] = "br"
             content = brotli.compress(content, quality=4)
-        return self._client.post(path, content=content, headers=headers)
+        return self._client.post(path, content=content, headers=headers, timeout=timeout)
 
     def hashes(self) -> dict[str, str]:
         """Return the hash of each module that is deployed."""

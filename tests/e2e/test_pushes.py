@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from rtdb.typescript.module_set import TypeScriptModule
 from tests.e2e.deploys import deploy, write_modules
 from tests.e2e.pushes import Push, function, schema
 from tests.e2e.server_process import ServerProcess
-from tests.e2e.test_deploys import call
+from tests.e2e.test_deploys import Load, call
+from tests.waiting import wait_until
 
 LIST = function("list", "query", 'return "[]";')
 PYTHON = """
@@ -23,13 +27,23 @@ PYTHON = """
     @mutation
     def add(ctx, n):
         ctx.db.insert("items", {"n": n})
+
+    @mutation
+    def clear(ctx):
+        for row in ctx.db.query("items").collect():
+            ctx.db.delete(row["_id"])
 """
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One for all tests of this module, with a Python module. It forgets a push after two seconds."""
-    limits = {"push_idle_seconds_max": 2, "bundle_bytes_max": 100_000, "runners_min": 1}
+    limits = {
+        "push_idle_seconds_max": 2,
+        "bundle_bytes_max": 100_000,
+        "runners_min": 1,
+        "typescript_analysis_seconds_max": 60,
+    }
     arguments = [word for name, value in limits.items() for word in ("--limit", f"{name}={value}")]
     directory = tmp_path_factory.mktemp("pushes")
     functions = write_modules(directory / "functions", items=PYTHON)
@@ -136,3 +150,150 @@ def test_a_dry_run_changes_nothing(server: ServerProcess, push: Push) -> None:
     finished = push.finish(started, dryRun=True)
     assert finished.json()["componentDiffs"][""]["moduleDiff"]["added"] == ["a.js"]
     assert push.hashes() == {}
+
+
+# --- schemas ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_pushed_is_called(server: ServerProcess, push: Push) -> None:
+    started = push.start({"messages.js": LIST})
+    (listed,) = started["analysis"][""]["functions"]["messages.js"]["functions"]
+    assert (listed["name"], listed["udfType"], listed["visibility"]) == ("list", "Query", {"kind": "public"})
+    assert [function["name"] for function in started["analysis"][""]["functions"]["items.js"]["functions"]] == [
+        "add",
+        "clear",
+        "version",
+    ]
+    push.wait(started)
+    push.finish(started)
+    assert call(server, "messages:list") == []
+    push.push({})
+    assert "Could not find" in failure(server, "messages:list")
+
+
+def test_a_document_that_breaks_the_schema_is_told_with_its_table(server: ServerProcess, push: Push) -> None:
+    call(server, "items:add", {"n": "a word"})
+    started = push.start({"a.js": LIST}, schema=schema("items", {"n": "number"}))
+    told = push.wait(started)
+    assert (told["type"], told["tableName"], told["componentPath"]) == ("failed", "items", "")
+    assert 'in table "items" does not match the schema' in told["error"]
+    failed = push.finish(started)
+    assert (failed.status_code, failed.json()["code"]) == (400, "SchemaEnforcementError")
+    assert push.hashes() == {}
+    rehearsed = push.start({"a.js": LIST}, schema=schema("items", {"n": "number"}), dryRun=True)
+    assert push.wait(rehearsed)["type"] == "failed"
+    call(server, "items:clear")
+
+
+def test_a_document_that_is_written_between_the_steps_is_checked_too(server: ServerProcess, push: Push) -> None:
+    started = push.start({"a.js": LIST}, schema=schema("items", {"n": "number"}))
+    assert push.wait(started) == {"type": "complete"}
+    call(server, "items:add", {"n": "a word"})
+    failed = push.finish(started)
+    assert (failed.status_code, failed.json()["code"]) == (400, "SchemaEnforcementError")
+    assert push.hashes() == {}
+    call(server, "items:clear")
+    push.push({"a.js": LIST}, schema=schema("items", {"n": "number"}))
+    assert "does not match the schema" in failure(server, "items:add", {"n": "a word"})
+
+
+def test_indexes_are_told_of_and_built_and_those_of_a_push_that_is_given_up_are_not(
+    server: ServerProcess, push: Push
+) -> None:
+    call(server, "items:add", {"n": 1})
+    indexed = schema("items", {"n": "number"}, {"by_n": ["n"]})
+    started = push.start({"a.js": LIST}, schema=indexed)
+    added = [{"name": "items.by_n", "type": "database", "fields": ["n"]}]
+    assert started["schemaChange"]["indexDiffs"][""]["added_indexes"] == added
+    assert push.wait(started) == {"type": "complete"}
+    # Another push: what the first one has built is dropped, and said to be added again.
+    started = push.start({"a.js": LIST})
+    assert started["schemaChange"]["indexDiffs"][""]["added_indexes"] == []
+    evaluated = push.post("/api/deploy2/evaluate_schema", push.request({"a.js": LIST}, schema=indexed)).json()
+    (index,) = evaluated["componentSchemaEvaluations"][""]["indexes"]
+    assert (index["name"], index["change"], index["numDocs"], index["needsBackfill"]) == (
+        "items.by_n",
+        "added",
+        1,
+        True,
+    )
+    push.push({"a.js": LIST}, schema=indexed)
+    removed = push.start({"a.js": LIST})["schemaChange"]["indexDiffs"][""]["removed_indexes"]
+    assert removed == added
+    call(server, "items:clear")
+
+
+# --- what happens meanwhile -------------------------------------------------------------------------------------------
+
+
+def test_a_variable_that_changes_makes_the_push_begin_again(server: ServerProcess, push: Push) -> None:
+    started = push.start({"a.js": LIST})
+    assert push.wait(started) == {"type": "complete"}
+    changes = {"changes": [{"name": "TOKEN", "value": "sesame"}]}
+    assert push.post("/api/update_environment_variables", changes, compress=False).status_code == 200
+    raced = push.finish(started)
+    assert raced.json() == {
+        "code": "RaceDetected",
+        "message": "Environment variables have changed during push. Push again.",
+    }
+    push.push({"a.js": LIST})
+
+
+def test_a_server_that_is_killed_between_the_steps_is_what_it_was(server: ServerProcess, push: Push) -> None:
+    push.push({"a.js": LIST})
+    hashes = push.hashes()
+    started = push.start({"b.js": LIST}, schema=schema("items", {"n": "number"}, {"by_n": ["n"]}))
+    server.kill()
+    server.start()
+    assert push.wait(started) == {"type": "raceDetected"}
+    overtaken = push.finish(started)
+    assert (overtaken.status_code, overtaken.json()["code"]) == (409, "RaceDetected")
+    assert push.hashes() == hashes
+    push.push({"b.js": LIST})
+    assert set(push.hashes()) == {"b.js"}
+
+
+def test_of_many_pushes_at_once_each_is_done_or_told_to_come_again(server: ServerProcess, push: Push) -> None:
+    def one(number: int) -> tuple[int, str]:
+        with Push(server) as another:
+            response = another.post("/api/deploy2/start_push", another.request({f"m{number}.js": LIST}))
+            if response.status_code != 200:
+                return response.status_code, response.json()["code"]
+            finished = another.finish(response.json())
+            return finished.status_code, finished.json().get("code", f"m{number}.js")
+
+    with ThreadPoolExecutor(5) as pool:
+        ends = list(pool.map(one, range(5)))
+    assert {end for end in ends if end[0] != 200} <= {(409, "ConcurrentPush"), (409, "RaceDetected")}, ends
+    done = {path for status, path in ends if status == 200}
+    assert done, ends
+    assert set(push.hashes()) <= done
+    assert len(push.hashes()) == 1
+
+
+def test_a_push_whose_client_goes_away_is_given_up(server: ServerProcess, push: Push) -> None:
+    """While its modules are loaded, which here takes longer than this test waits."""
+    with pytest.raises(httpx.ReadTimeout):
+        push.post("/api/deploy2/start_push", push.request({"a.js": "while (true);"}), timeout=0.5)
+    wait_until(lambda: push.post("/api/deploy2/start_push", push.request({"a.js": LIST})).status_code == 200)
+
+
+def test_calls_go_on_while_apps_are_pushed(server: ServerProcess, push: Push) -> None:
+    load = Load(server, clients=2)
+    with load.running():
+        for number in range(3):
+            push.push({"a.js": LIST.replace("[]", f"[{number}]")})
+    assert load.failures == []
+    assert load.calls > 0
+    assert call(server, "a:list") == [2]
+    call(server, "items:clear")
+
+
+def failure(server: ServerProcess, path: str, args: dict[str, Any] | None = None) -> str:
+    """Call a function that must fail, and return the message."""
+    body = {"path": path, "args": args or {}, "format": "json"}
+    headers = {"Authorization": f"Convex {server.admin_key}"}
+    answer = httpx.post(f"{server.url}/api/function", json=body, headers=headers, timeout=30).json()
+    assert answer["status"] == "error", answer
+    message: str = answer["errorMessage"]
+    return message

@@ -108,9 +108,10 @@ function watchForErrors() {
 }
 
 function begin(header, payload) {
-  const call = new Call(channel, header.call, variables, operationsMax, () => calls.delete(header.call));
+  const run = (call, callback) => running.run(call, callback);
+  const call = new Call(channel, header.call, variables, operationsMax, run, () => calls.delete(header.call));
   calls.set(header.call, call);
-  running.run(call, async () => {
+  run(call, async () => {
     try {
       if (header.request !== undefined) await answerRequest(call, header);
       else call.returned(await runAction(header, textOf(payload)));
@@ -137,7 +138,7 @@ async function answerRequest(call, { request, module }) {
   const found = router.lookup(url.pathname, request.method);
   if (found === null) return await respond(call, new Response("No matching routes found", { status: 404 }));
   const disconnection = new AbortController();
-  call.disconnected = () => disconnection.abort(new DOMException("The client has gone away.", "AbortError"));
+  call.disconnected = () => call.abort(disconnection, new DOMException("The client has gone away.", "AbortError"));
   call.httpRequest = { ...request, signal: AbortSignal.any([disconnection.signal, call.signal]) };
   const convexJson = {
     headerPairs: request.headers,

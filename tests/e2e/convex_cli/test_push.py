@@ -155,6 +155,11 @@ def test_a_type_error_stops_the_push(app: Project) -> None:
             "Env var `COUNT` on the app has a non-string validator",
         ),
         (
+            "schema.ts",
+            SCHEMA.replace('["room"])', '["room"]).searchIndex("words", { searchField: "body" })'),
+            "searchIndexes",
+        ),
+        (
             "my-file.ts",
             "export const a = 1;",
             "BadConvexModuleIdentifier",
@@ -232,7 +237,11 @@ def test_each_language_calls_the_other(app: Project, tmp_path: Path) -> None:
             """,
         }
     )
+    static = app.directory / "convex.json"
+    static.write_text('{"codegen": {"staticApi": true}}')
     app.push()
+    static.unlink()
+    assert 'count: FunctionReference<"query", "public"' in (app.functions / "_generated" / "api.d.ts").read_text()
     assert app.run("run", "messages:send", '{"room": "both", "body": "hello"}').code == 0
     assert json.loads(app.run("run", "report").out) == "1 messages"
     again = MESSAGES.replace("ctx.db.query", "ctx.db.query")
@@ -242,3 +251,34 @@ def test_each_language_calls_the_other(app: Project, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="The app defines a schema in Python and in TypeScript"):
         deploy(app.server, write_modules(tmp_path / "functions", totals=python, schema=schema))
     deploy(app.server, write_modules(tmp_path / "functions"))
+
+
+def test_indexes_of_large_tables_are_dropped_and_built_only_when_somebody_says_so(app: Project) -> None:
+    assert app.run("run", "messages:send", '{"room": "large", "body": "hello"}').code == 0
+    app.environment = {
+        "CONVEX_MIN_DOCUMENTS_FOR_INDEX_DELETE_WARNING": "1",
+        "CONVEX_MIN_DOCUMENTS_FOR_INDEX_BACKFILL_WARNING": "1",
+    }
+    try:
+        app.write({**APP, "schema.ts": SCHEMA.replace('"by_room", ["room"]', '"by_room", ["room", "body"]')})
+        told = refused(app)
+        assert "This code push will delete the following index" in told
+        assert "--skip-large-indexes-check" in told
+        with app.terminal("deploy", "--typecheck", "disable") as terminal:
+            terminal.wait_for(r"messages.by_room\s+room\b")
+            terminal.wait_for("Delete this index\\?")
+            terminal.type("n\r")
+            terminal.wait_for("Canceling push")
+            assert terminal.end() == 1
+        with app.terminal("deploy", "--typecheck", "disable") as terminal:
+            terminal.wait_for("Delete this index\\?")
+            terminal.type("y\r")
+            terminal.wait_for("Create this index now\\?")
+            terminal.type("y\r")
+            terminal.wait_for("Added table indexes")
+            terminal.wait_for("Deployed Convex functions")
+            assert terminal.end() == 0
+            app.pushed = app.written
+        assert json.loads(app.run("run", "messages:list", '{"room": "large"}').out) == ["hello"]
+    finally:
+        app.environment = {}

@@ -131,12 +131,12 @@ class Outgoing {
     try {
       for (;;) {
         const read = reader === undefined ? { done: true } : await Promise.race([reader.read(), this.#cancelled.promise]);
-        if (read === CANCELLED) return;
+        if (read === CANCELLED) return await reader.cancel();
         if (read.done) break;
         if (!(read.value instanceof Uint8Array)) {
           throw new TypeError("The stream of a body must give Uint8Array chunks. Use `new TextEncoder()` for text.");
         }
-        if (!(await this.#sendAll(read.value))) return;
+        if (!(await this.#sendAll(read.value))) return await reader.cancel();
       }
       this.#channel.send({ type: "chunk", body: this.#body, last: true }, NOTHING);
     } catch (error) {
@@ -144,8 +144,6 @@ class Outgoing {
       throw error;
     } finally {
       signal.removeEventListener("abort", abort);
-      // Not awaited: what the app does when nobody reads on is its own business.
-      reader?.cancel().catch(() => {});
     }
   }
 

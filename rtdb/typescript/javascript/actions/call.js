@@ -8,6 +8,7 @@ const DANGLING =
 
 export class Call {
   #channel;
+  #run;
   #finished;
   #operationsMax;
   #pending = new Map();
@@ -19,17 +20,24 @@ export class Call {
   timers = new Set();
   over = false;
 
-  constructor(channel, number, variables, operationsMax, finished) {
+  // `run` runs a function as a part of this call, `finished` is told of its end.
+  constructor(channel, number, variables, operationsMax, run, finished) {
     this.#channel = channel;
     this.number = number;
     this.variables = variables;
     this.#room = this.#operationsMax = operationsMax;
+    this.#run = run;
     this.#finished = finished;
   }
 
   // Ends with the call: everything it has under way follows it.
   get signal() {
     return this.#controller.signal;
+  }
+
+  // Listeners are the call's, whoever aborts.
+  abort(controller, reason) {
+    this.#run(this, () => controller.abort(reason));
   }
 
   log(level, text) {
@@ -108,6 +116,6 @@ export class Call {
     this.#pending.clear();
     this.#waiting.length = 0;
     this.#finished(this);
-    this.#controller.abort(new Error("The action has ended."));
+    this.abort(this.#controller, new Error("The action has ended."));
   }
 }
