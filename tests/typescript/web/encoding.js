@@ -144,3 +144,38 @@ return ["a", "YQ=", "Y===", "YQ===", "Y-Q_", "====", "YQ==YQ==", "é"].map((text
     return [error.name, error.code, error instanceof DOMException];
   }
 });
+// --- bytes of any kind in pieces of any length
+let state = 7;
+const next = (limit) => (state = (state * 1103515245 + 12345) % 2147483648) % limit;
+const interesting = [0x00, 0x41, 0x7f, 0x80, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xa0, 0xed, 0x9f, 0xef, 0xbb, 0xbf, 0xf0, 0x90, 0xf4, 0x8f, 0xff];
+const seen = [];
+for (let round = 0; round < 400; round += 1) {
+  const bytes = Uint8Array.from({ length: next(40) }, () => interesting[next(interesting.length)]);
+  for (const label of ["utf-8", "utf-16le", "gb18030"]) {
+    const decoder = new TextDecoder(label, { ignoreBOM: next(2) === 1 });
+    let text = "";
+    for (let at = 0; at < bytes.length; ) {
+      const length = 1 + next(5);
+      text += decoder.decode(bytes.subarray(at, at + length), { stream: true });
+      at += length;
+    }
+    text += decoder.decode();
+    if (label === "utf-8" && text !== new TextDecoder(label, { ignoreBOM: decoder.ignoreBOM }).decode(bytes)) seen.push("differs from the whole");
+    seen.push(text);
+  }
+}
+return seen;
+// --- text of any kind to bytes and back
+let state = 3;
+const next = (limit) => (state = (state * 1103515245 + 12345) % 2147483648) % limit;
+const seen = [];
+for (let round = 0; round < 300; round += 1) {
+  let text = "";
+  for (let length = next(30); length > 0; length -= 1) text += String.fromCharCode([next(0x80), next(0x800), next(0x10000), 0xd800 + next(0x400), 0xdc00 + next(0x400)][next(5)]);
+  const bytes = new TextEncoder().encode(text);
+  const some = new Uint8Array(next(40));
+  const { read, written } = new TextEncoder().encodeInto(text, some);
+  seen.push([...bytes], read, written, [...some], new TextDecoder().decode(bytes));
+  seen.push(btoa(String.fromCharCode(...bytes)), String(new URLSearchParams([[text, text]])));
+}
+return seen;

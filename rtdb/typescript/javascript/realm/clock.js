@@ -1,10 +1,15 @@
 // Time stands still during a call: it is the moment at which the execution began.
 
-const currentTime = fromHost(host.now); // ms since 1970; the host notes that it was asked
+const hostNow = fromHost(host.now); // ms since 1970; the host notes that it was asked
 const hostMonotonic = fromHost(host.monotonic); // ms since any moment
 
 let timeOrigin = 0; // ms since 1970, what performance.now() counts from
 let monotonicStart = 0; // ms, when the call began
+let time; // ms since 1970, of what has been entered; undefined as long as nobody has asked
+
+function currentTime() {
+  return (time ??= hostNow());
+}
 
 const RealDate = Date;
 const dateToString = uncurryThis(Date.prototype.toString);

@@ -51,6 +51,7 @@ const control = {
   enter(newPhase, origin) {
     phase = newPhase;
     timeOrigin = origin;
+    time = undefined;
     if (isCall()) monotonicStart = hostMonotonic();
     // Another context may have left its own there.
     hostSetAsyncState(0);

@@ -123,7 +123,7 @@ class Utf8Decoder {
   #seen = 0;
   #lower = 0x80;
   #upper = 0xbf;
-  #units = new Uint16Array(8192);
+  #units; // what is to become text, as much as fits
   #used = 0;
   #text = "";
   constructor(fatal) {
@@ -132,6 +132,8 @@ class Utf8Decoder {
   decode(bytes, isLast) {
     this.#text = "";
     this.#used = 0;
+    // A byte gives at most one unit, but for what an earlier piece has left behind.
+    this.#units = new Uint16Array(bytes.length < 8188 ? bytes.length + 4 : 8192);
     for (let at = 0; at < bytes.length; at += 1) {
       const byte = bytes[at];
       if (this.#needed === 0) {
@@ -178,7 +180,7 @@ class Utf8Decoder {
   #put(unit) {
     this.#units[this.#used] = unit;
     this.#used += 1;
-    if (this.#used === 8192) this.#flush();
+    if (this.#used === this.#units.length) this.#flush();
   }
   #flush() {
     if (this.#used > 0)

@@ -39,6 +39,8 @@ const structuredCloner = once(() => {
   const errors = new Map(
     [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((type) => [type.name, type]),
   );
+  const ObjectPrototype = Object.prototype;
+  const objectTag = uncurryThis(Object.prototype.toString);
   const weakTypes = [RealPromise, WeakMap, WeakSet, strongReferences().WeakRef];
   const Real = { Map, Set, DataView, RegExp };
 
@@ -65,6 +67,8 @@ const structuredCloner = once(() => {
       mapSet(seen, value, copy);
       return copy;
     };
+    if (isPlain(value)) return cloneProperties(value, seen, keep({}));
+    if (isArray(value)) return cloneProperties(value, seen, keep(new Array(value.length)));
     for (const { type, valueOf } of primitives) {
       if (brand((candidate) => valueOf(candidate))(value)) return keep(Object(valueOf(value)));
     }
@@ -92,7 +96,19 @@ const structuredCloner = once(() => {
     if (weakTypes.some((type) => value instanceof type) || value instanceof webEvents().EventTarget) {
       throw refused(`#<${value.constructor?.name ?? "Object"}>`);
     }
-    const copy = keep(isArray(value) ? new Array(value.length) : {});
+    return cloneProperties(value, seen, keep({}));
+  }
+
+  // An object as literals make them: what `toString` says is "[object Object]" only for what has no such slots as dates,
+  // errors or regular expressions have.
+  function isPlain(value) {
+    const prototype = getPrototypeOf(value);
+    return (
+      (prototype === ObjectPrototype || prototype === null) && !isView(value) && objectTag(value) === "[object Object]"
+    );
+  }
+
+  function cloneProperties(value, seen, copy) {
     for (const key of Object.keys(value)) {
       if (Object.hasOwn(value, key)) setOwn(copy, key, clone(value[key], seen));
     }
