@@ -232,6 +232,21 @@ def test_a_process_does_not_outlive_the_one_that_started_it() -> None:
     wait_until(lambda: not is_alive(pid))
 
 
+def test_a_process_starts_from_one_that_has_less_memory() -> None:
+    """As a runner does, which has limited itself before it loads the app."""
+    script = """
+        from rtdb.config import Limits
+        from rtdb.link.child import limit_memory
+        from rtdb.typescript.host import Host
+
+        limit_memory(256 << 20)
+        host = Host(Limits())
+        host.start()
+        host.close()
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, cwd=Path(__file__).parents[2])
+
+
 def test_contexts_are_let_go_of(own: Functions) -> None:
     """Every call has a context of its own, of half a megabyte: after some hundred the process is not much larger."""
     own.load("const big = new Array(1e4).fill(1).map((_, i) => ({ i }));" + query("return big.length;"))
