@@ -189,4 +189,5 @@ class QueryStream:
         before, self._taken = self._taken, place
         assert self._read is not None, "there are rows"
         self._read.last_key = place.key
-        self._usage.count_reads(place.documents - before.documents, place.bytes - before.bytes)
+        if place.documents > before.documents:
+            self._usage.count_reads(place.documents - before.documents, place.bytes - before.bytes)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rtdb.blobstore.addresses import FileAddresses, UploadTokens
+from rtdb.clock import Random
 from rtdb.config import Limits
 from rtdb.functions.app_loader import App, load_app
 from rtdb.functions.description import encode_description
@@ -50,9 +52,22 @@ class AppBench:
         self.directory = directory
         self.limits = limits or Limits()
         self.app: App = load_app(write_app(directory / "app", **modules), self.limits)
+        self._has_app = True
+        self._open_database()
+
+    def with_new_database(self, directory: Path) -> Self:
+        """Return a bench of the same app with a database of its own; close it before this one."""
+        bench = copy(self)
+        bench.directory = directory
+        bench._has_app = False
+        bench._open_database()
+        return bench
+
+    def _open_database(self) -> None:
         self.clock = ManualClock()
-        self.random = SeededRandom(2)
-        self.committer = open_committer(new_config(directory / "data"), clock=self.clock, random=SeededRandom(3))
+        self.random: Random = SeededRandom(2)
+        data_dir = self.directory / "data"
+        self.committer = open_committer(new_config(data_dir), clock=self.clock, random=SeededRandom(3))
         self.cursors = CursorCodec(bytes(16), "rtdb")
         built_in = {CLOUD_URL: "http://cloud", SITE_URL: "http://site"}
         self.tokens = UploadTokens(bytes(16), "rtdb")
@@ -164,6 +179,6 @@ class AppBench:
             maintenance.step()
 
     def close(self) -> None:
-        if self.app.host is not None:
-            self.app.host.close()
         self.committer.environment.close()
+        if self._has_app and self.app.host is not None:
+            self.app.host.close()

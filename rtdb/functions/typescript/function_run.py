@@ -15,7 +15,7 @@ from typing import Final, get_args
 import structlog
 
 from rtdb.config import Limits
-from rtdb.errors import DeveloperError
+from rtdb.errors import BadRequestError, DeveloperError
 from rtdb.functions.app import App, AppFunction
 from rtdb.functions.call_steps import CallFailed, CallTerminated, as_exception
 from rtdb.functions.convex_error import ConvexError
@@ -138,10 +138,10 @@ class _FunctionRun:
             return Refused(number, error.message if isinstance(error, DeveloperError) else str(error))
 
     def _error(self, threw: Threw) -> ExecutionError:
-        message, data = threw.message, threw.data
+        code, message, data = threw.code, threw.message, threw.data
         if data is not None:
             try:
-                data = canonicalize(data)
-            except DeveloperError as invalid:
+                code, data = ConvexError.default_code, canonicalize(data)
+            except BadRequestError as invalid:
                 message, data = f"Uncaught Error: ConvexError with invalid data: {invalid.message}", None
-        return ExecutionError(threw.code, cut_message(message, self._limits), threw.frames, data)
+        return ExecutionError(code, cut_message(message, self._limits), threw.frames, data)
