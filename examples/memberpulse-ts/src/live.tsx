@@ -62,10 +62,13 @@ export function useLive<Query extends FunctionReference<"query">>(
   const polled = usePolled(query, enableRealtime ? "skip" : args, syncIntervalMs);
   const value = enableRealtime ? subscribed : polled;
 
+  const convex = useConvex();
   const key = keyOf(query, args);
   const waiting = useRef({ key: "", since: 0 });
   useEffect(() => {
     if (value === undefined) {
+      // What waits for a connection first says nothing of the query.
+      if (!convex.connectionState().isWebSocketConnected) return;
       if (waiting.current.key !== key) waiting.current = { key, since: performance.now() };
     } else if (waiting.current.key === key) {
       measured({ kind: "query", milliseconds: performance.now() - waiting.current.since, failed: false });
