@@ -210,6 +210,26 @@ def test_without_real_time_the_page_asks_again_every_so_often(ada: Window, grace
 
 
 @needs_chromium
+def test_a_page_outlives_a_server_that_is_killed(browser: Browser, page: str, server: ServerProcess) -> None:
+    ada, grace = browser.open(f"{page}?as=ada"), browser.open(f"{page}?as=grace")
+    for window in ada, grace:
+        window.wait("status", text="Live")
+    ada.click("link", "Members")
+    server.kill()
+    ada.wait("status", text="Reconnecting…")
+    ada.select("To", "grace")
+    ada.fill("Message", "Said while nobody listened")
+    ada.click("button", "Send")
+    server.start()
+    ada.wait("status", text="Grace Okafor has been told.")
+    grace.wait("status", text="Live")
+    grace.click("button", "Notifications, 1 unread")
+    grace.click("button", "Mark “Said while nobody listened” as read")
+    for window in ada, grace:
+        window.close()
+
+
+@needs_chromium
 def test_the_monitoring_page_has_what_the_pages_measured(ada: Window) -> None:
     ada.click("link", "Monitoring")
     ada.wait("row", text="Query latency (p50)")
