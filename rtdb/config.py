@@ -197,6 +197,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Memory of JavaScript in such a process, which its actions share."""
     typescript_action_buffers_bytes_max: int = 1 * GIB
     """Memory beside that: ArrayBuffers, and the content of files above all."""
+    node_install_seconds_max: float = 300.0
+    """Seconds that npm may take to install the external packages of modules that say "use node"."""
+    node_packages_bytes_max: int = 512 * MIB
+    """What those packages may take on disk."""
 
     # Mutations that meet (design §4).
     lane_seconds_max: float = 1.0
@@ -350,6 +354,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The public address of HTTP actions; default ``/http`` under the API's."""
     action_networks_allowed: str | None = None
     """Networks of the server's surroundings that actions in TypeScript may connect to all the same, with commas."""
+    node: Path | None = None
+    """The executable of Node that runs modules that say "use node". None: the one on the PATH."""
     gateways: int = 2
     redact_errors: bool = True
     log_level: str = "info"

@@ -240,6 +240,7 @@ _ADVICE: dict[str, Callable[[Any], str | None]] = {
     "action_networks_allowed": _advice(
         _is_network_list, "give networks with commas between them, such as 127.0.0.0/8,10.1.2.3"
     ),
+    "node": _advice(Path.is_file, "give the executable of Node.js 20 or later, such as /usr/bin/node"),
     "gateways": _advice(lambda count: 1 <= count <= GATEWAYS_MAX, f"give a number from 1 to {GATEWAYS_MAX}"),
     "redact_errors": _advice(lambda _: True, ""),
     "log_level": _advice(lambda level: level in LOG_LEVELS, "give one of " + ", ".join(LOG_LEVELS)),

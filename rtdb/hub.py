@@ -37,7 +37,7 @@ from rtdb.deploy.deploy_stream import serve_deploy
 from rtdb.deploy.deployer import Deployer
 from rtdb.deploy.preparation import DeployRefused
 from rtdb.deploy.pushes import Pushes
-from rtdb.errors import RtdbError
+from rtdb.errors import BadRequestError, RtdbError
 from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.bundle import EMPTY, Bundle, read_bundle, replace_python
 from rtdb.functions.bundle_store import BundleStore
@@ -50,6 +50,7 @@ from rtdb.link.link import Link, LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_CONFIGURATION, Child, start_child
 from rtdb.process_log import configure_process_log
 from rtdb.public_origins import listening_origin, public_origins
+from rtdb.typescript.node_app import NodeApps
 
 __all__ = ["Hub", "main"]
 
@@ -87,6 +88,7 @@ class Hub:
         self._all_ready = trio.Event()
         self._all_ended = trio.Event()
         self._bundles = BundleStore(config.data_dir)
+        self._node_apps = NodeApps(config.data_dir, config.node, config.limits)
         self._blobs = BlobStore(config.data_dir, SystemRandom())
         self._deployer: Deployer
         self._pushes: Pushes
@@ -166,6 +168,10 @@ class Hub:
                     EXIT_CONFIGURATION,
                 )
             bundle_hash = await trio.to_thread.run_sync(self._bundles.store, given)
+        try:
+            await trio.to_thread.run_sync(self._node_apps.prepare, self._bundles.directory(bundle_hash))
+        except BadRequestError as error:
+            raise HubFailure(f"the app cannot be loaded: {error.message}", EXIT_CONFIGURATION) from None
         limits = self._config.limits
         data_file = self._config.data_dir / "db" / "data.mdb"
         self._pool = RunnerPool(
@@ -206,6 +212,7 @@ class Hub:
             runner_start=self._runner_start,
             bundle_hash=bundle_hash,
             description=self._description,
+            node_apps=self._node_apps,
         )
         self._pushes = Pushes(self._deployer, self._bundles, limits, SystemClock(), SystemRandom())
         return bundle_hash

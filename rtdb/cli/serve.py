@@ -105,6 +105,14 @@ def serve(
             show_default="none",
         ),
     ] = None,
+    node: Annotated[
+        str | None,
+        typer.Option(
+            help='Node.js 20 or later, for functions that say "use node". Default: the one on the PATH.',
+            metavar="PATH",
+            rich_help_panel=BEHAVIOUR,
+        ),
+    ] = None,
     gateways: Annotated[
         str | None,
         typer.Option(
@@ -160,6 +168,7 @@ def serve(
         "cloud_origin": cloud_origin,
         "site_origin": site_origin,
         "action_networks_allowed": action_networks_allowed,
+        "node": node,
         "gateways": gateways,
         "instance_name": instance_name,
         "redact_errors": None if redact_errors is None else str(redact_errors).lower(),

@@ -2,7 +2,7 @@
 
 ::
 
-    store     the bundle, durably, under its hash
+    store     the bundle, durably, under its hash; with it what Node needs for modules of TypeScript, if there are any
     load      it in runners of its own; the first describes it. In action runners too, if it has actions
     prepare   documents are checked, indexes are built (preparation.py)
     push      the switch, in one transaction
@@ -37,6 +37,7 @@ import trio
 from rtdb.application import Application
 from rtdb.config import Limits
 from rtdb.deploy.preparation import DeployRefused, Preparation, Report, take_step
+from rtdb.errors import BadRequestError
 from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.bundle import Bundle
 from rtdb.functions.bundle_store import BundleStore
@@ -44,6 +45,7 @@ from rtdb.functions.description import Description, decode_description
 from rtdb.functions.description_change import DescriptionChange, compare_descriptions
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link import frames
+from rtdb.typescript.node_app import NodeApps
 
 __all__ = ["Deployer", "MakeBundle", "StagedDeploy"]
 
@@ -117,6 +119,7 @@ class Deployer:
         runner_start: Callable[[str], frames.RunnerStart],
         bundle_hash: str,
         description: bytes,
+        node_apps: NodeApps,
         run_blocking: RunBlocking = trio.to_thread.run_sync,
     ) -> None:
         self._limits = limits
@@ -126,6 +129,7 @@ class Deployer:
         self._bundles = bundles
         self._nursery = nursery
         self._runner_start = runner_start
+        self._node_apps = node_apps
         self._run_blocking = run_blocking
         self._bundle_hash = bundle_hash
         self._description = description
@@ -310,6 +314,10 @@ class Deployer:
             bundle_hash = await self._run_blocking(self._store, make_bundle)
         except OSError as error:
             raise _refused("BundleNotStored", f"The server cannot store the app: {error}.") from error
+        try:
+            await self._run_blocking(self._node_apps.prepare, self._bundles.directory(bundle_hash))
+        except BadRequestError as error:
+            raise _refused(error.code, error.message, error.http_status) from error
         encoded = await self._describe(bundle_hash, to_stay=to_stay)
         active = await take_step(self._application, "current", {})
         before = None if active is None else decode_description(active["description"])
@@ -372,6 +380,7 @@ class Deployer:
         """Delete bundles that nothing runs any more; those of runners that are ending go with the next deploy."""
         needed = {self._bundle_hash, *self._pool.deployments, *self._action_pool.deployments}
         await self._run_blocking(self._bundles.collect, needed)
+        await self._run_blocking(self._node_apps.collect, [self._bundles.directory(name) for name in needed])
 
 
 def _refused(code: str, message: str, status: int = 0) -> DeployRefused:

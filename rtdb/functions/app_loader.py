@@ -41,6 +41,8 @@ from rtdb.schema.schema import Schema, check_schema_limits
 from rtdb.typescript.analysis import AnalysisError
 from rtdb.typescript.host import Host, HostDied, HostUnavailable
 from rtdb.typescript.module_set import read_module_set
+from rtdb.typescript.node_analysis import analyze_node_modules
+from rtdb.typescript.node_app import node_app_of, node_modules_of
 from rtdb.values.function_path import parse_function_path
 
 __all__ = ["App", "AppFunction", "AppLoadError", "TableNames", "load_app", "load_schema"]
@@ -70,7 +72,12 @@ def load_app(directory: Path, limits: Limits, variables: Variables = dict) -> Ap
     host = Host(limits)
     try:
         host.load(modules)
-        typescript = describe_modules(host.analyze(variables()), limits)
+        known = variables()
+        analysis = host.analyze(known)
+        if node_modules_of(modules):
+            for module in analyze_node_modules(node_app_of(root, modules), modules, known, limits):
+                analysis.modules[module.path] = module
+        typescript = describe_modules(analysis, limits)
         return App(root, [python, typescript], router=router, host=host)
     except (AnalysisError, HostDied) as error:
         host.close()

@@ -236,8 +236,6 @@ class ActionHost:
         self._heard = 0
         self._bodies = Bodies(self._send, limits.http_action_window_bytes)
         self._hello = trio.Event()
-        self._analyzed: trio.Event | None = None
-        self._analysis: list[bytes] = []
         self._killed_because = ""
         self.begun = 0
         """Calls that were ever begun."""
@@ -425,13 +423,6 @@ class ActionHost:
             nursery.cancel_scope.cancel()
         _result(call)
 
-    async def analyze(self, paths: Sequence[str]) -> list[bytes]:
-        """Return a line for each module (`javascript/actions/analysis.js`). Raises ActionHostDied."""
-        self._analyzed = trio.Event()
-        self._send({"type": "analyze", "paths": list(paths)})
-        await self._analyzed.wait()
-        return self._analysis
-
     async def _tell_disconnected(self, number: int, disconnected: Callable[[], Awaitable[None]]) -> None:
         await disconnected()
         self._send({"type": "disconnected", "call": number})
@@ -494,10 +485,6 @@ class ActionHost:
                 _log.warning("action host", host=self._name, level=frame.level, text=payload.decode("utf-8", "replace"))
             case "pong":
                 pass
-            case "analyzed":
-                self._analysis = payload.split(b"\n") if payload else []
-                if self._analyzed is not None:
-                    self._analyzed.set()
             case "chunk" | "credit" | "broken" | "cancelBody":
                 self._bodies.take(frame, payload)
             case _:

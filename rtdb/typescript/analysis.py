@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -62,7 +62,7 @@ class Analysis(msgspec.Struct, frozen=True):
     """All modules by path, and as JSON what the modules with a meaning of their own export, None for those that are not
     there."""
 
-    modules: Mapping[str, AnalyzedModule]
+    modules: dict[str, AnalyzedModule]
     schema: str | None
     auth_config: str | None
     definition: str | None

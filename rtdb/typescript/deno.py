@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["SCRIPTS", "Deno", "DenoUnavailable", "find_deno"]
+__all__ = ["SCRIPTS", "Deno", "DenoUnavailable", "find_deno", "limit_process_memory"]
 
 SCRIPTS: Final = Path(__file__).parent / "javascript"
 
@@ -121,11 +121,7 @@ class Deno:
         To be called when it has started, before it runs code of an app: how much Deno reserves for itself is its own
         affair, and may change with every version.
         """
-        data = resource.getpagesize() * int(Path(f"/proc/{self.pid}/statm").read_text().split()[5])
-        limit = data + more_bytes_max
-        resource.prlimit(self.pid, resource.RLIMIT_DATA, (limit, limit))
-        # No core dumps: they would have the data of the app's users in them.
-        resource.prlimit(self.pid, resource.RLIMIT_CORE, (0, 0))
+        limit_process_memory(self.pid, more_bytes_max)
 
     def end(self) -> tuple[int, str]:
         """Kill the process if it has not ended; return its exit code (negative: the signal) and its last words."""
@@ -138,3 +134,12 @@ class Deno:
             # Everything it wrote is in the pipe, which holds 64 KiB, and nobody else has its other end.
             words = stream.read()
         return code, words[-_LAST_WORDS_BYTES:].decode("utf-8", "replace")
+
+
+def limit_process_memory(pid: int, more_bytes_max: int) -> None:
+    """Let a process of ours allocate so many bytes more than it has."""
+    data = resource.getpagesize() * int(Path(f"/proc/{pid}/statm").read_text().split()[5])
+    limit = data + more_bytes_max
+    resource.prlimit(pid, resource.RLIMIT_DATA, (limit, limit))
+    # No core dumps: they would have the data of the app's users in them.
+    resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))

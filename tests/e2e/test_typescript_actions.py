@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Iterator
+from hashlib import sha256
 from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from tests.e2e.conftest import StartClient
 from tests.e2e.convex_cli.command_line import CommandLine
-from tests.e2e.official_client import CLIENTS, CallFailed
+from tests.e2e.official_client import CLIENTS, CallFailed, node_executable
 from tests.e2e.server_process import ServerProcess
 from tests.waiting import wait_until
 
@@ -37,7 +38,7 @@ def project(directory: Path, server: ServerProcess) -> CommandLine:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     directory = tmp_path_factory.mktemp("server")
-    options = ["--no-redact-errors", "--action-networks-allowed", "127.0.0.0/8"]
+    options = ["--no-redact-errors", "--action-networks-allowed", "127.0.0.0/8", "--node", node_executable()]
     with ServerProcess(directory / "data", None, options) as server:
         pushed = project(directory / "project", server).run("dev", "--once")
         assert pushed.code == 0, pushed.err
@@ -96,6 +97,38 @@ def test_every_official_client_runs_it(server: ServerProcess, outside: str, star
     assert failed.value.data["reason"] == "full"
 
 
+def run(server: ServerProcess, path: str, args: dict[str, Any] | None = None) -> dict[str, Any]:
+    body = {"path": path, "args": args or {}, "format": "json"}
+    answer: dict[str, Any] = httpx.post(f"{server.url}/api/action", json=body, timeout=60).json()
+    return answer
+
+
+def test_an_action_in_node_has_its_modules_and_packages(server: ServerProcess) -> None:
+    """A module in Node keeps its variables from call to call."""
+    answers = [run(server, "reports:write", {"name": "node"}) for _ in range(3)]
+    for answer in answers:
+        assert answer["status"] == "success", answer
+        assert answer["value"]["hash"] == sha256(b"node").hexdigest()
+        assert "node" in answer["value"]["names"]
+        assert answer["value"]["major"] >= 20
+        assert answer["value"]["ws"] == "function"
+    assert max(answer["value"]["calls"] for answer in answers) > 1
+    failed = run(server, "reports:fails")
+    assert "ENOENT: no such file or directory, open '/nowhere'" in failed["errorMessage"]
+    assert "reports.ts:" in failed["errorMessage"]
+    assert run(server, "reports:file")["value"] == [36, "text/plain"]
+
+
+def test_an_action_in_node_sees_the_apps_variables_and_none_of_the_servers(server: ServerProcess) -> None:
+    names = run(server, "reports:environment")["value"]
+    assert {"CONVEX_CLOUD_URL", "CONVEX_SITE_URL", "PATH"} <= set(names)
+    assert not [name for name in names if name.startswith("RTDB")]
+    headers = {"Authorization": f"Convex {server.admin_key}"}
+    changes = {"changes": [{"name": "MODE", "value": "live"}]}
+    httpx.post(f"{server.url}/api/update_environment_variables", json=changes, headers=headers).raise_for_status()
+    assert "MODE" in run(server, "reports:environment")["value"]
+
+
 def test_an_http_action_answers(server: ServerProcess) -> None:
     response = httpx.get(f"{server.site_url}/hello", params={"name": "ada"})
     assert (response.status_code, response.text) == (200, "hello ada")
@@ -133,6 +166,7 @@ def test_bodies_of_any_size_stream_both_ways(server: ServerProcess) -> None:
 def test_an_http_action_hears_that_its_client_has_gone(server: ServerProcess) -> None:
     with connect(server) as connection:
         connection.sendall(b"GET /patient HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: "patient" in names(server), lambda: server.log, seconds=20)
     with connect(server) as connection:
         connection.sendall(b"GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n")
         received = b""
@@ -183,3 +217,47 @@ def test_actions_go_on_in_the_code_they_began_with_while_another_is_pushed(
         body["args"] = {"milliseconds": 0}
         answer = client.post(f"{server.url}/api/action", json=body).json()
         assert (answer["value"], answer["logLines"]) == ("another", ["[LOG] 'waiting' 0"])
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "message"),
+    [
+        (
+            "reports.ts",
+            """"use node";
+            import { query } from "./_generated/server";
+            export const wrong = query({ args: {}, handler: async () => null });
+            """,
+            "`wrong` defined in `reports.js` is a Query function. Only actions can be defined in Node.js. "
+            "See https://docs.convex.dev/functions/actions for more details.",
+        ),
+        (
+            "reports.ts",
+            """"use node";
+            import { action } from "./_generated/server";
+            if (!process.env.NO_SUCH_KEY) throw new Error("the key is missing");
+            export const fine = action({ args: {}, handler: async () => null });
+            """,
+            "Failed to analyze reports.js: Uncaught Error: the key is missing",
+        ),
+    ],
+)
+def test_modules_for_node_that_cannot_be_are_refused(
+    server: ServerProcess, tmp_path: Path, file: str, source: str, message: str
+) -> None:
+    wrong = project(tmp_path / "project", server)
+    (wrong.directory / "convex" / file).write_text(source)
+    pushed = wrong.run("dev", "--once", "--typecheck=disable")
+    assert pushed.code != 0
+    assert message in pushed.err
+    assert run(server, "reports:file")["status"] == "success"
+
+
+def test_without_node_a_push_that_needs_it_is_refused(tmp_path: Path) -> None:
+    not_node = tmp_path / "node"
+    not_node.write_text("#!/bin/sh\necho v18.20.0\n")
+    not_node.chmod(0o755)
+    with ServerProcess(tmp_path / "data", None, ["--node", str(not_node)]) as server:
+        pushed = project(tmp_path / "project", server).run("dev", "--once", "--typecheck=disable")
+        assert pushed.code != 0
+        assert "their actions need Node.js 20 or later, which has version 18.20.0" in pushed.err

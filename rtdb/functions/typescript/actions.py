@@ -27,6 +27,9 @@ from rtdb.typescript.action_hosts import ActionHosts, HostKind
 from rtdb.typescript.deno import Deno
 from rtdb.typescript.module_set import ModuleSet
 from rtdb.typescript.networks import reach_of
+from rtdb.typescript.node import NodeProcess
+from rtdb.typescript.node_analysis import start_header
+from rtdb.typescript.node_app import NodeApp, node_app_of, node_modules_of
 from rtdb.typescript.stack import SourceMaps
 from rtdb.values.function_path import FunctionPath
 from rtdb.values.json_codec import canonicalize
@@ -40,11 +43,15 @@ class TypeScriptActions:
     """The TypeScript actions of one app. :meth:`run` is the life of its processes."""
 
     def __init__(self, app: App, modules: ModuleSet, config: Config) -> None:
+        """``app`` has these modules; those for Node are prepared."""
         self._app = app
         self._modules = modules
         self._instance_name = config.instance_name
         self._limits = config.limits
-        self._isolate = ActionHosts(_deno(modules, config), SourceMaps(modules), config.limits)
+        maps = SourceMaps(modules)
+        self._hosts = {"isolate": ActionHosts(_deno(modules, config), maps, config.limits)}
+        if node_modules_of(modules):
+            self._hosts["node"] = ActionHosts(_node(node_app_of(app.root, modules), config.limits), maps, config.limits)
 
     @property
     def has_routes(self) -> bool:
@@ -53,7 +60,10 @@ class TypeScriptActions:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the processes alive until cancelled."""
-        await self._isolate.run(task_status=task_status)
+        async with trio.open_nursery() as nursery:
+            for hosts in self._hosts.values():
+                await nursery.start(hosts.run)
+            task_status.started()
 
     async def call(
         self,
@@ -69,8 +79,9 @@ class TypeScriptActions:
         """
         syscalls = ActionSyscalls(self._app, path.short, operations, invocation, self._instance_name)
         try:
-            host = await self._isolate.host(variables)
-            return await host.invoke(f"{path.module}.js", path.export, b"[%b]" % arguments, variables, syscalls)
+            module = f"{path.module}.js"
+            host = await self._hosts[self._modules.by_path[module].environment].host(variables)
+            return await host.invoke(module, path.export, b"[%b]" % arguments, variables, syscalls)
         except (ActionThrew, ActionHostDied) as ended:
             raise self._failed(path.short, ended) from None
 
@@ -93,7 +104,7 @@ class TypeScriptActions:
             await respond(Response(None if head.body is None else Pieces(head.body), head.status, head.headers))
 
         try:
-            host = await self._isolate.host(variables)
+            host = await self._hosts["isolate"].host(variables)
             await host.answer(HTTP_MODULE, asked, variables, syscalls, disconnected, respond_to)
         except (ActionThrew, ActionHostDied) as ended:
             raise self._failed(f"{request.method} {request.path}", ended) from None
@@ -117,6 +128,15 @@ def _deno(modules: ModuleSet, config: Config) -> HostKind:
         )
 
     return HostKind("deno", start, {"ipv6": reach.ipv6}, json.dumps(sources).encode(), keeps_variables=False)
+
+
+def _node(app: NodeApp, limits: Limits) -> HostKind:
+    def start() -> NodeProcess:
+        executable = app.executable
+        assert executable is not None, "it has been there to analyze the modules"
+        return NodeProcess(executable, app.directory, heap_bytes_max=limits.typescript_action_heap_bytes_max)
+
+    return HostKind("node", start, start_header(app), b"", keeps_variables=True)
 
 
 def _thrown_error(threw: ActionThrew, limits: Limits) -> ExecutionError:

@@ -31,6 +31,7 @@ from rtdb.testing.simulation.history import History
 from rtdb.testing.simulation.runner import SimulatedRunner
 from rtdb.testing.simulation.virtual_time import Chance, Events, SteppingClock
 from rtdb.testing.simulation.wires import LinkWire
+from rtdb.typescript.node_app import NodeApps
 
 __all__ = ["SimulatedServer"]
 
@@ -148,6 +149,7 @@ class SimulatedServer:
                     runner_start=partial(self._runner_start, bundles),
                     bundle_hash=bundle.hash,
                     description=self._description,
+                    node_apps=NodeApps(config.data_dir, None, config.limits),
                     run_blocking=run_inline,
                 )
                 await deployer.deploy(lambda active: bundle, lambda event: None)

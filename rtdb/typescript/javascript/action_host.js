@@ -16,10 +16,9 @@ import { Bodies } from "./actions/bodies.js";
 import { Call } from "./actions/call.js";
 import { Channel, frames, textOf } from "./actions/channel.js";
 import { makeConvex } from "./actions/convex.js";
-import { Refused } from "./actions/errors.js";
+import { Refused, describe, modulesAreIn } from "./actions/errors.js";
 import { installGlobals, installNode, installSandbox } from "./actions/globals.js";
 import { FileModules, MemoryModules } from "./actions/modules.js";
-import { describe } from "./actions/errors.js";
 
 const calls = new Map();
 const running = new AsyncLocalStorage();
@@ -50,7 +49,7 @@ async function denoPlatform() {
 
 async function nodePlatform() {
   const { Socket } = await import("node:net");
-  const socket = new Socket({ fd: 3, readable: true, writable: true });
+  const socket = new Socket({ fd: Number(nodeProcess.argv[2]), readable: true, writable: true });
   return {
     version: nodeProcess.versions.node,
     chunks: socket,
@@ -65,8 +64,6 @@ function start({ inspect, window, operations, ipv6, directory, variables: values
   variables = new Map(Object.entries(values));
   const convex = makeConvex(currentCall, bodies);
   installGlobals({
-    AsyncLocalStorage,
-    AsyncResource,
     currentCall,
     convex,
     inspect: new vm.Script(`${inspect}\nvendoredObjectInspect().inspect`).runInThisContext(),
@@ -76,10 +73,11 @@ function start({ inspect, window, operations, ipv6, directory, variables: values
   if (isDeno) {
     // With an address of version 4 of its own it connects to no other: ranges of version 6 cannot be denied.
     const client = platform.createHttpClient(ipv6 ? {} : { localAddress: "0.0.0.0" });
-    installSandbox({ currentCall, client });
+    installSandbox({ AsyncLocalStorage, AsyncResource, currentCall, client });
     modules = new MemoryModules(vm, JSON.parse(textOf(payload)));
   } else {
     installNode({ variables: values, require: createRequire(new URL("index.js", directory)) });
+    modulesAreIn(directory);
     modules = new FileModules(directory);
   }
   channel.send({ type: "hello", version: platform.version });
@@ -132,13 +130,14 @@ async function runAction({ module, export: name }, args) {
 }
 
 async function answerRequest(call, { request, module }) {
+  // At once: the client may be gone before the modules are there.
+  const disconnection = new AbortController();
+  call.disconnected = () => call.abort(disconnection, new DOMException("The client has gone away.", "AbortError"));
   const router = (await modules.import(module)).default;
   if (router?.isRouter !== true) throw new Refused("The default export of `convex/http.js` is not a Router.");
   const url = new URL(request.url);
   const found = router.lookup(url.pathname, request.method);
   if (found === null) return await respond(call, new Response("No matching routes found", { status: 404 }));
-  const disconnection = new AbortController();
-  call.disconnected = () => call.abort(disconnection, new DOMException("The client has gone away.", "AbortError"));
   call.httpRequest = { ...request, signal: AbortSignal.any([disconnection.signal, call.signal]) };
   const convexJson = {
     headerPairs: request.headers,
@@ -200,9 +199,9 @@ function handle({ header, payload }) {
 }
 
 async function analyze({ paths }) {
-  const lines = [];
-  for (const path of paths) lines.push(await analyzeModule(modules, path));
-  channel.send({ type: "analyzed" }, lines.join("\n"));
+  const analyzed = [];
+  for (const path of paths) analyzed.push(await analyzeModule(modules, path));
+  channel.send({ type: "analyzed" }, JSON.stringify(analyzed));
 }
 
 for await (const frame of frames(platform.chunks)) handle(frame);

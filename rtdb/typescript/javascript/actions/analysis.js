@@ -26,9 +26,9 @@ export async function analyzeModule(modules, path) {
         valid: IDENTIFIER.test(name),
       });
     }
-    return JSON.stringify({ path, functions });
+    return { path, functions };
   } catch (error) {
-    if (error instanceof Refused) return JSON.stringify({ path, refused: error.message });
-    return JSON.stringify({ path, described: describe(error) });
+    if (error instanceof Refused) return { path, refused: error.message };
+    return { path, described: describe(error) };
   }
 }

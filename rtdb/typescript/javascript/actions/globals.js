@@ -35,17 +35,19 @@ const DENIED = /Requires net access to "([^"]*)"/;
 
 // What both kinds of processes have.
 export function installGlobals(context) {
-  const { AsyncLocalStorage, AsyncResource, currentCall, convex, inspect, elsewhere } = context;
+  const { currentCall, convex, inspect, elsewhere } = context;
   define("Convex", convex);
-  define("console", makeConsole(inspect, currentCall, elsewhere));
-  define("AsyncLocalStorage", AsyncLocalStorage);
-  define("AsyncResource", AsyncResource);
-  installTimers(currentCall);
+  // What Convex does not have of it stays as it is.
+  Object.assign(globalThis.console, makeConsole(inspect, currentCall, elsewhere));
 }
 
 // What a process has besides that runs the app's code with the rights of a sandbox: Deno.
 export function installSandbox(context) {
-  const { currentCall, client } = context;
+  const { AsyncLocalStorage, AsyncResource, currentCall, client } = context;
+  for (const name of Object.keys(console)) if (!CONSOLE.has(name)) delete console[name];
+  define("AsyncLocalStorage", AsyncLocalStorage);
+  define("AsyncResource", AsyncResource);
+  installTimers(currentCall);
   define("process", Object.freeze({ env: variablesProxy(currentCall) }));
   define("fetch", makeFetch(globalThis.fetch, currentCall, client));
   for (const name of ABSENT) delete globalThis[name];
@@ -55,19 +57,11 @@ export function installSandbox(context) {
 export function installNode({ variables, require }) {
   define("require", require);
   for (const name of Object.keys(process.env)) if (!KEPT.has(name)) delete process.env[name];
-  for (const [name, value] of Object.entries(variables)) {
-    if (value !== null) process.env[name] = value;
-    else {
-      Object.defineProperty(process.env, name, {
-        configurable: true,
-        enumerable: true,
-        writable: true,
-        value: "",
-      });
-    }
-  }
+  // One that cannot be read is as if it were not set.
+  for (const [name, value] of Object.entries(variables)) if (value !== null) process.env[name] = value;
 }
 
+const CONSOLE = new Set(["debug", "error", "info", "log", "warn", "trace", "time", "timeLog", "timeEnd"]);
 const KEPT = new Set(["PATH", "PWD", "LANG", "NODE_PATH", "TZ", "HOME"]);
 
 function define(name, value) {

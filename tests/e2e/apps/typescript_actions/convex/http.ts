@@ -37,7 +37,8 @@ http.route({
   path: "/patient",
   method: "GET",
   handler: httpAction(async (ctx, request) => {
-    await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+    await ctx.runMutation(internal.tasks.add, { name: "patient" });
+    if (!request.signal.aborted) await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
     await ctx.runMutation(internal.tasks.add, { name: "client gone" });
     return new Response("nobody reads this");
   }),

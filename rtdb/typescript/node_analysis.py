@@ -1,0 +1,167 @@
+"""What modules that say "use node" contain: Node is started once to import them, and what it says is kept.
+
+It is for a process that can wait: a runner that loads an app, or an action process before it takes calls.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from rtdb.config import Limits
+from rtdb.typescript.analysis import AnalysisError, AnalyzedFunction, AnalyzedModule
+from rtdb.typescript.deno import SCRIPTS
+from rtdb.typescript.module_set import ModuleSet
+from rtdb.typescript.node import NodeProcess
+from rtdb.typescript.node_app import NodeApp, node_modules_of
+from rtdb.typescript.source_map import Position
+from rtdb.typescript.stack import SourceMaps
+from rtdb.typescript.thrown import describe
+
+__all__ = ["analyze_node_modules", "start_header"]
+
+_LENGTH_BYTES: Final = 4
+_ARGUMENTS: Final = re.compile(r'\{"type":"(?:object|any)"')
+
+
+class _Function(msgspec.Struct):
+    name: str
+    kind: str
+    visibility: Literal["public", "internal"] | None
+    args: str
+    returns: str
+    handler: str
+    valid: bool
+
+
+class _Module(msgspec.Struct):
+    """What Node says of a module (`javascript/actions/analysis.js`)."""
+
+    path: str
+    functions: list[_Function] = []
+    refused: str | None = None
+    described: str | None = None
+
+
+_modules: Final = msgspec.json.Decoder(list[_Module])
+
+
+def start_header(app: NodeApp) -> dict[str, Any]:
+    """Return what a process of Node is told first, beside what every action host is."""
+    return {"directory": f"{app.modules.resolve().as_uri()}/"}
+
+
+def analyze_node_modules(
+    app: NodeApp, modules: ModuleSet, variables: Mapping[str, str], limits: Limits
+) -> list[AnalyzedModule]:
+    """Return what the modules for Node contain. Raises AnalysisError."""
+    if not app.analysis.is_file():
+        said = _ask_node(app, modules, variables, limits)
+        found = _read(said, modules, limits)
+        # Whoever comes at the same time writes the same.
+        temporary = app.analysis.with_name(f"analysis.{os.getpid()}")
+        temporary.write_bytes(said)
+        temporary.rename(app.analysis)
+        return found
+    return _read(app.analysis.read_bytes(), modules, limits)
+
+
+def _ask_node(app: NodeApp, modules: ModuleSet, variables: Mapping[str, str], limits: Limits) -> bytes:
+    executable = app.executable
+    if executable is None:
+        raise AnalysisError('The modules that say "use node" are not prepared on this server. Push the app again.')
+    paths = [module.path for module in node_modules_of(modules) if not module.path.startswith("_deps/")]
+    process = NodeProcess(executable, app.directory, heap_bytes_max=limits.typescript_action_heap_bytes_max)
+    words = ""
+    try:
+        process.socket.settimeout(limits.typescript_start_seconds_max + limits.typescript_analysis_seconds_max)
+        start = {
+            "type": "start",
+            "inspect": (SCRIPTS / "vendor" / "object_inspect.js").read_text("utf-8"),
+            "window": limits.http_action_window_bytes,
+            "operations": limits.action_operations_max,
+            "variables": dict(variables),
+            **start_header(app),
+        }
+        _send(process.socket, start)
+        _send(process.socket, {"type": "analyze", "paths": paths})
+        while True:
+            head, _, payload = _receive(process.socket).partition(b"\n")
+            if msgspec.json.decode(head)["type"] == "analyzed":
+                return payload
+    except (OSError, EOFError) as error:
+        _, words = process.end()
+        raise AnalysisError(f'Failed to analyze the modules that say "use node": {error}\n{words}'.rstrip()) from error
+    finally:
+        process.end()
+
+
+def _send(target: socket.socket, header: Mapping[str, Any]) -> None:
+    body = msgspec.json.encode(header) + b"\n"
+    target.sendall(len(body).to_bytes(_LENGTH_BYTES, "little") + body)
+
+
+def _receive(source: socket.socket) -> bytes:
+    return _read_exactly(source, int.from_bytes(_read_exactly(source, _LENGTH_BYTES), "little"))
+
+
+def _read_exactly(source: socket.socket, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        piece = source.recv(count - len(data))
+        if not piece:
+            raise EOFError("Node ended")
+        data += piece
+    return bytes(data)
+
+
+def _read(said: bytes, modules: ModuleSet, limits: Limits) -> list[AnalyzedModule]:
+    maps = SourceMaps(modules)
+    analyzed = []
+    for module in _modules.decode(said):
+        path = module.path
+        if module.refused is not None:
+            raise AnalysisError(f"Failed to analyze {path}: {module.refused}")
+        if module.described is not None:
+            thrown = describe(module.described, maps, limits.error_frames_max)
+            raise AnalysisError(f"Failed to analyze {path}: {thrown.message}\n{thrown.frames}".rstrip("\n"))
+        source = modules.by_path[path].source
+        functions = [_function(path, function, source, maps) for function in module.functions]
+        functions.sort(key=lambda function: (-1, -1) if function.position is None else function.position[1:])
+        analyzed.append(AnalyzedModule(path, functions))
+    return analyzed
+
+
+def _function(path: str, function: _Function, source: str, maps: SourceMaps) -> AnalyzedFunction:
+    if function.kind != "action":
+        raise AnalysisError(
+            f"`{function.name}` defined in `{path}` is a {function.kind.title()} function. Only actions can be defined "
+            "in Node.js. See https://docs.convex.dev/functions/actions for more details."
+        )
+    if not function.valid:
+        raise AnalysisError(f"Invalid function name used in `{path}`: {function.name}")
+    if not _ARGUMENTS.match(function.args):
+        raise AnalysisError(
+            f"Failed to analyze {path}: the arguments of {function.name}: Args validator must be an object or any"
+        )
+    return AnalyzedFunction(
+        function.name,
+        "action",
+        function.visibility,
+        function.args,
+        function.returns,
+        _position(path, function, source, maps),
+    )
+
+
+def _position(path: str, function: _Function, source: str, maps: SourceMaps) -> Position | None:
+    offset = source.find(function.handler)
+    if offset < 0:
+        return None
+    before = source[:offset]
+    return maps.find(path, before.count("\n"), offset - (before.rfind("\n") + 1))
