@@ -125,6 +125,14 @@ def _comparable(arguments: bytes) -> bytes:
         return arguments
 
 
+def _only_queries(path: str) -> ExecutionError:
+    # It begins as the official command line expects of such an error.
+    message = (
+        f"You do not have permission to perform this operation: the admin key is read-only, and {path} is not a query."
+    )
+    return ExecutionError("OperationNotPermitted", message)
+
+
 def _refused(request_id: str, path: str, error: ExecutionError) -> Answer:
     """Return the answer to a call that is not made. Nobody else has heard of it, so it is logged here."""
     log_failure(request_id, path, error)
@@ -242,7 +250,9 @@ class FunctionRoutes:
             request_id = request.request_id()
             answer = _refused(request_id, body.path, missing)
             return json_response(self._envelope(request_id, body.path, answer, write, redact=False))
-        return await self._run(request, "any", body.path, body.args, identity, write, redact=False)
+        # What kind a function is of, its runner knows. Whoever may only look calls it for a query.
+        kind: RequestKind = "query" if identity.read_only else "any"
+        return await self._run(request, kind, body.path, body.args, identity, write, redact=False)
 
     async def inline_query(self, request: HttpRequest) -> HttpResponse:
         """Evaluate a query that is sent along (cli-endpoints §8); who may look at everything may do so."""
@@ -288,6 +298,8 @@ class FunctionRoutes:
         answer = await self._ask(request_id, kind, _canonical_path(path), args, identity, at_ts=at_ts)
         if answer.error is not None and answer.error.system:
             return system_error_response(answer.error)
+        if identity.read_only and answer.error is not None and answer.error.code == "WrongFunctionKind":
+            answer = msgspec.structs.replace(answer, error=_only_queries(path))
         return json_response(self._envelope(request_id, path, answer, write, redact=redact))
 
     async def _ask(

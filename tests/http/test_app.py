@@ -14,6 +14,7 @@ import trio
 import trio.testing
 
 from rtdb.config import Limits
+from rtdb.http import service_routes
 from rtdb.link.frames import Answer, CallRequest, ExecutionError
 from rtdb.sync.messages import encode_timestamp
 from tests.gateway.scripted_hub import FIRST_TS, ScriptedHub, open_gateway
@@ -365,6 +366,17 @@ async def test_a_read_only_key_may_only_query() -> None:
         assert len(hub.calls) == 1
 
 
+async def test_a_read_only_key_calls_any_function_for_a_query() -> None:
+    async with open_api() as (hub, client):
+        headers = {"Authorization": f"Convex {hub.read_only_key}"}
+        assert (await client.post("/api/function", json=CALL, headers=headers)).json()["status"] == "success"
+        assert [(call.kind, call.internal) for call in hub.calls] == [("query", True)]
+        wrong = ExecutionError("WrongFunctionKind", "Trying to execute it as Query, but it is a Mutation.")
+        hub.on_call = lambda request: Answer(request.call, None, wrong, [], hub.ts)
+        refused = (await client.post("/api/function", json=CALL, headers=headers)).json()
+        assert "the admin key is read-only, and messages:list is not a query." in refused["errorMessage"]
+
+
 async def test_system_functions_are_for_admins() -> None:
     call = {**CALL, "path": "_system/cli:tables"}
     async with open_api() as (hub, client):
@@ -425,6 +437,20 @@ async def test_cors_echoes_the_origin_and_answers_preflights() -> None:
             assert preflight.headers["access-control-allow-methods"] == "GET,POST,OPTIONS,PATCH,DELETE,PUT"
             assert preflight.headers["access-control-allow-headers"] == "content-type,convex-client"
             assert preflight.headers["access-control-max-age"] == "86400"
+
+
+async def test_an_echo_has_a_limit_whether_or_not_its_length_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_routes, "ECHO_BYTES_MAX", 100_000)
+
+    async def pieces(count: int) -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield b"x" * 10_000
+
+    async with open_api() as (_hub, client):
+        assert (await client.post("/echo", content=b"x" * 100_001)).status_code == 413
+        assert len((await client.post("/echo", content=pieces(10))).content) == 100_000
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post("/echo", content=pieces(11))
 
 
 async def test_service_endpoints_answer() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import time
 
 from tests.e2e.convex_cli.command_line import CommandLine
 from tests.e2e.convex_cli.conftest import in_one_language
+from tests.e2e.test_deploy_commands import command
 
 WRONG_KEY = "rtdb|0123456789abcdef"
 SOON_SECONDS = 10.0
@@ -128,3 +130,24 @@ def test_an_inline_query_reads_what_is_there(convex: CommandLine) -> None:
         'Component path "workflow" was not found.'
         in convex.run("run", "--inline-query", "1", "--component", "workflow").err
     )
+
+
+@in_one_language
+def test_a_read_only_key_reads_and_does_nothing_else(convex: CommandLine) -> None:
+    made = subprocess.run(
+        command("admin-key", "--read-only", "--data-dir", str(convex.server.data_dir)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    key = made.stdout.strip()
+    assert json.loads(convex.run("run", "messages:secret", key=key).out) == {"answer": 42}
+    assert json.loads(convex.run("run", "--inline-query", "6 * 7", key=key).out) == 42
+    assert convex.run("data", key=key).code == 0
+    assert convex.run("env", "list", key=key).code == 0
+    refused = convex.run("run", "messages:send", '{"room": "a", "body": "b"}', key=key)
+    assert refused.code == 1
+    assert "You do not have permission to perform this operation: the admin key is read-only" in refused.err
+    refused = convex.run("env", "set", "A", "1", key=key)
+    assert refused.code == 1
+    assert "You do not have permission to perform this operation (WriteEnvironmentVariables)." in refused.err
