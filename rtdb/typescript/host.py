@@ -209,7 +209,8 @@ class Host:
         ]
         frame = {"type": "analyze", "paths": paths, "variables": dict(variables), "milliseconds": seconds * 1000}
         try:
-            _, lines = self._exchange(frame, (), seconds + self._limits.typescript_silence_seconds_max)
+            # It also makes a context for each module, which is not the modules' time.
+            _, lines = self._exchange(frame, (), seconds + self._limits.typescript_start_seconds_max)
         except HostDied as died:
             raise AnalysisError(f"Failed to analyze the modules: {died.message}") from died
         return read_analysis(lines, self._maps, seconds, self._limits.error_frames_max)

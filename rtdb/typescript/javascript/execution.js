@@ -33,6 +33,7 @@ export class Execution {
   #outcome = null;
   #logs = [];
   #hasLookedAtTime = false;
+  #variables = new Map(); // by name: they do not change within a transaction
   #used;
   #waited = 0;
 
@@ -83,8 +84,11 @@ export class Execution {
 
   // Return the value of an environment variable, undefined if there is none.
   variable(name) {
-    const answer = this.#askNow("environmentVariable", JSON.stringify(name.toWellFormed()));
-    return answer === "null" ? undefined : JSON.parse(answer);
+    if (!this.#variables.has(name)) {
+      const answer = this.#askNow("environmentVariable", JSON.stringify(name.toWellFormed()));
+      this.#variables.set(name, answer === "null" ? undefined : JSON.parse(answer));
+    }
+    return this.#variables.get(name);
   }
 
   // Whatever the app's code still does, this is how the execution ends.

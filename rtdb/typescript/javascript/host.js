@@ -3,6 +3,7 @@
 //
 // Between two frames, contexts are made ready for the modules that are called (`prewarmed.js`).
 
+import { types } from "node:util";
 import { analyze } from "./analysis.js";
 import { Channel } from "./channel.js";
 import { handleRejections, limits, Modules, Refused, Thrown, TimedOut, turn } from "./contexts.js";
@@ -101,6 +102,15 @@ class Host {
   }
 }
 
+const OWN_ERRORS = new Set([Error, RangeError, ReferenceError, SyntaxError, TypeError].map(({ prototype }) => prototype));
+
+// What to print of an error: nothing of one that is an app's. To look at that could run its code, here.
+function textOf(error) {
+  const isOurs =
+    types.isNativeError(error) && !types.isProxy(error) && OWN_ERRORS.has(Object.getPrototypeOf(error));
+  return isOurs ? error.stack : "an error that is not the host's got into it";
+}
+
 const start = channel.receive();
 if (start !== null) {
   Object.assign(limits, start.header.limits);
@@ -112,7 +122,7 @@ if (start !== null) {
   try {
     await new Host().run();
   } catch (error) {
-    console.error(error);
+    console.error(textOf(error));
     exit(EXIT_SOFTWARE);
   }
 }
