@@ -76,6 +76,7 @@ class Deno:
         ``heap_bytes_max`` bounds JavaScript's own memory; for the rest there is :meth:`limit_memory`. Raises
         DenoUnavailable.
         """
+        binary = binary or find_deno()
         self.socket, theirs = socket.socketpair()
         for end in (self.socket, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
@@ -89,7 +90,6 @@ class Deno:
             resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
         v8_flags = f"--max-old-space-size={heap_bytes_max >> 20},--disallow-code-generation-from-strings"
-        binary = binary or find_deno()
         try:
             self._process = subprocess.Popen(
                 [str(binary), "run", *_FLAGS, f"--v8-flags={v8_flags}", *permissions, str(SCRIPTS / script)],
