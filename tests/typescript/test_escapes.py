@@ -376,6 +376,23 @@ def test_what_cannot_be_interrupted_ends_with_its_process() -> None:
         host.close()
 
 
+def test_nothing_is_printed_that_a_function_could_fill_a_pipe_with() -> None:
+    """Nobody reads what the process prints until it ends: a full pipe would stop it for ever."""
+    host = Host(Limits(typescript_seconds_max=0.05))
+    functions = Functions(host)
+    for body in (
+        "Promise.reject(1); for (;;);",
+        "Promise.reject(1); throw 2;",
+        "Promise.reject(1);",
+        "console.log(1);",
+    ):
+        functions.load(query(body))
+        functions.run()
+    assert host._deno is not None
+    _, words = host._deno.end()
+    assert words == ""
+
+
 # --- frames that are not what they seem -------------------------------------------------------------------------------
 
 

@@ -41,9 +41,9 @@ let ticking = null;
 export function handleRejections() {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
+    // Otherwise it is of a context whose time was up. It is not printed: nobody reads on until the process ends, and an
+    // app's object could have code that runs when it is shown, with our functions.
     if (ticking !== null) ticking.rejection ??= { reason: event.reason };
-    // Nothing is said of the reason: an app's object could have code that runs when it is shown, with our functions.
-    else console.error("a promise was rejected while no context was running");
   });
 }
 
