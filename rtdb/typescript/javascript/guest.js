@@ -90,7 +90,7 @@
     }
     // Equal handlers are told apart by where what they belong to is defined: `a = …`, and `export { a as name }`.
     const safe = apply(exec, IDENTIFIER, [name]) !== null;
-    const renamed = safe ? apply(exec, new NewRegExp(`([\\w$]+) as ${escaped(name)}\\s*[,}]`), [source]) : null;
+    const renamed = safe ? apply(exec, new NewRegExp(`(?<![\\w$])([\\w$]+) as ${escaped(name)}\\s*[,}]`), [source]) : null;
     const local = escaped(renamed === null ? name : renamed[1]);
     const defined = safe ? apply(exec, new NewRegExp(`(?<![\\w$.])${local} =(?!=)`), [source]) : null;
     const near = apply(indexOf, source, [text, defined === null ? 0 : defined.index]);
