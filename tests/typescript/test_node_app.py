@@ -8,6 +8,7 @@ import pytest
 
 from rtdb.config import Limits
 from rtdb.errors import BadRequestError
+from rtdb.typescript.deno import SCRIPTS
 from rtdb.typescript.module_set import ModuleSet, NodeDependency, TypeScriptModule
 from rtdb.typescript.node import find_node
 from rtdb.typescript.node_app import NodeApps, node_app_of
@@ -105,3 +106,13 @@ def test_packages_have_a_limit_on_disk(tmp_path: Path) -> None:
     apps = NodeApps(tmp_path, Path(node_executable()), Limits(node_packages_bytes_max=1000))
     with pytest.raises(BadRequestError, match=r"and 1000 are allowed \(node_packages_bytes_max\)"):
         apps.prepare(bundle)
+
+
+@pytest.mark.parametrize(
+    "newer",
+    ["Promise.withResolvers", "Promise.try", "Array.fromAsync", "Map.groupBy", "Object.groupBy", "RegExp.escape"],
+)
+def test_what_node_runs_of_ours_is_known_to_node_20(newer: str) -> None:
+    """An action waited for the server by Promise.withResolvers, which Node has since 22: none ran in Node 20."""
+    for script in [SCRIPTS / "action_host.js", *(SCRIPTS / "actions").glob("*.js")]:
+        assert f"{newer}(" not in script.read_text(), script

@@ -1,6 +1,8 @@
 // Bodies of any size between this process and its parent, in little memory: chunks one way, credit the other, as
 // between all processes of the server (rtdb/link/body_stream.py). Each end numbers the bodies that it sends.
 
+import { deferred } from "./deferred.js";
+
 const CHUNK_BYTES = 64 * 1024;
 const NOTHING = new Uint8Array(0);
 
@@ -107,8 +109,8 @@ class Outgoing {
   #channel;
   #body;
   #credit = 0;
-  #granted = Promise.withResolvers();
-  #cancelled = Promise.withResolvers();
+  #granted = deferred();
+  #cancelled = deferred();
 
   constructor(channel, body) {
     this.#channel = channel;
@@ -150,7 +152,7 @@ class Outgoing {
   async #sendAll(data) {
     for (let sent = 0; sent < data.length; ) {
       while (this.#credit === 0) {
-        this.#granted = Promise.withResolvers();
+        this.#granted = deferred();
         if ((await Promise.race([this.#granted.promise, this.#cancelled.promise])) === CANCELLED) return false;
       }
       const piece = data.subarray(sent, sent + Math.min(this.#credit, CHUNK_BYTES));

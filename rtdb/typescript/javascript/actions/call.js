@@ -1,5 +1,6 @@
 // One action that runs: what it has asked the server for, what it waits for, and how it ends.
 
+import { deferred } from "./deferred.js";
 import { Refused, describe } from "./errors.js";
 
 const DANGLING =
@@ -69,7 +70,7 @@ export class Call {
   request(name, op, args) {
     return this.operate(name, () => {
       const number = (this.#last += 1);
-      const { promise, resolve, reject } = Promise.withResolvers();
+      const { promise, resolve, reject } = deferred();
       this.#pending.set(number, { resolve, reject });
       this.#channel.send({ type: "request", call: this.number, number, op }, args);
       return promise;
