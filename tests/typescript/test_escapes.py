@@ -330,13 +330,13 @@ THROWN = {
 
 
 @pytest.mark.parametrize("name", THROWN)
-def test_whatever_is_thrown_is_an_error_of_its_call(functions: Functions, name: str) -> None:
+def test_whatever_is_thrown_is_an_error_of_its_call(patient: Functions, name: str) -> None:
     body, message = THROWN[name]
-    functions.load(query(body) + AFTER)
-    pid = functions.host.pid
-    error = functions.error(answer=echo)
+    patient.load(query(body) + AFTER)
+    pid = patient.host.pid
+    error = patient.error(answer=echo)
     assert (error.code, error.message) == ("FunctionError", message)
-    ensure_goes_on(functions, pid)
+    ensure_goes_on(patient, pid)
 
 
 def test_a_message_of_any_length_is_cut(functions: Functions) -> None:
