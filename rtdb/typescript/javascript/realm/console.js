@@ -2,11 +2,6 @@
 
 const hostLog = fromHost(host.log);
 
-// Lines that are over the limits are left out or cut exactly where they are kept; here they must not use up memory.
-const LOG_LINES_MAX = 4096;
-const LOG_LENGTH_MAX = 131072;
-
-let logLines = 0;
 const consoleTimers = new Map();
 const inspectValue = once(() => vendoredObjectInspect().inspect);
 
@@ -14,10 +9,9 @@ function render(value) {
   return inspectValue()(value, { indent: 2, maxStringLength: 32768, customInspect: true });
 }
 
+// The host keeps as many lines, and as much of each, as the limits allow.
 function writeLog(level, messages) {
-  if (logLines === LOG_LINES_MAX) return;
-  logLines += 1;
-  hostLog(level, slice(join(messages, " "), 0, LOG_LENGTH_MAX));
+  hostLog(level, join(messages, " "));
 }
 
 function logArguments(level, first, values) {
