@@ -89,7 +89,9 @@ class Deno:
             # A runner's limit of memory is its own: Deno does not even start under it.
             resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
-        v8_flags = f"--max-old-space-size={heap_bytes_max >> 20},--disallow-code-generation-from-strings"
+        # A context lives for one call: what Maglev would optimize in it, on threads of its own, has been thrown away
+        # by the time it is used. Without it listing 50 documents took 2.7 ms of processor time instead of 4.2.
+        v8_flags = f"--max-old-space-size={heap_bytes_max >> 20},--disallow-code-generation-from-strings,--no-maglev"
         try:
             self._process = subprocess.Popen(
                 [str(binary), "run", *_FLAGS, f"--v8-flags={v8_flags}", *permissions, str(SCRIPTS / script)],
