@@ -24,12 +24,13 @@ from rtdb.errors import RtdbError
 from rtdb.functions.action_runner import ActionRunner
 from rtdb.functions.action_variables import VALUES_PATH
 from rtdb.functions.app_loader import AppLoadError, load_app
-from rtdb.functions.description import encode_description
+from rtdb.functions.description import Description, decode_description, encode_description
 from rtdb.functions.environment_context import built_in_variables
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.loop_watch import LoopWatch
 from rtdb.functions.pulse import Pulse, open_pulse
 from rtdb.functions.running_action import running_prints
+from rtdb.functions.system.deployments import DEPLOYED_PATH
 from rtdb.functions.typescript.actions import TypeScriptActions
 from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket, limit_memory
@@ -69,9 +70,11 @@ async def run(link: SocketLink, pulse: Pulse) -> None:
         try:
             modules = read_module_set(Path(start.bundle))
             variables: dict[str, str] = {}
+            deployed: Description | None = None
             if modules is not None:
-                variables, messages = await _ask_for_variables(link, start)
-            app = load_app(Path(start.bundle), limits, lambda: variables)
+                variables = await _ask_for_variables(link, start, messages)
+                deployed = await _ask_for_description(link, start, messages)
+            app = load_app(Path(start.bundle), limits, lambda: variables, lambda: deployed)
             if app.host is not None:
                 # Queries and mutations are run elsewhere.
                 app.host.close()
@@ -104,22 +107,41 @@ async def run(link: SocketLink, pulse: Pulse) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def _ask_for_variables(link: SocketLink, start: frames.RunnerStart) -> tuple[dict[str, str], list[Message]]:
-    """Return the environment variables there are now, which modules may look at when they are imported, and what else
-    the hub has said meanwhile."""
+async def _ask_for_variables(link: SocketLink, start: frames.RunnerStart, others: list[Message]) -> dict[str, str]:
+    """Return the environment variables there are now, which modules may look at when they are imported."""
+    result = await _ask(link, VALUES_PATH, others)
+    read = [] if result is None else msgspec.json.decode(result, type=list[tuple[str, str | None]])
+    values = {name: value for name, value in read if value is not None}
+    return values | built_in_variables(start.cloud_url, start.site_url)
+
+
+class _Deployed(msgspec.Struct):
+    bundle: str
+    description: str
+
+
+async def _ask_for_description(
+    link: SocketLink, start: frames.RunnerStart, others: list[Message]
+) -> Description | None:
+    """Return what the app was found to contain when it was deployed, None if it is not the one that is deployed."""
+    result = await _ask(link, DEPLOYED_PATH, others)
+    active = None if result is None else msgspec.json.decode(result, type=_Deployed | None)
+    return None if active is None or active.bundle != start.deployment else decode_description(active.description)
+
+
+async def _ask(link: SocketLink, path: str, others: list[Message]) -> bytes | None:
+    """Return the result of a query of the server's, None if it has none; ``others`` is what the hub says meanwhile."""
     # No number of a call that an action makes.
-    link.send_nowait(frames.CallRequest(0, "query", VALUES_PATH, b"{}", None, True, None, None, frames.BY_SERVER))
-    others: list[Message] = []
+    link.send_nowait(frames.CallRequest(0, "query", path, b"{}", None, True, None, None, frames.BY_SERVER))
     while True:
+        answers: list[frames.Answer] = []
         for message in await link.receive():
-            if not isinstance(message, frames.Answer):
+            if isinstance(message, frames.Answer):
+                answers.append(message)
+            else:
                 others.append(message)
-                continue
-            read = (
-                [] if message.result is None else msgspec.json.decode(message.result, type=list[tuple[str, str | None]])
-            )
-            values = {name: value for name, value in read if value is not None}
-            return values | built_in_variables(start.cloud_url, start.site_url), others
+        if answers:
+            return answers[0].result
 
 
 def main() -> None:

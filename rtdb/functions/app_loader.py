@@ -33,14 +33,14 @@ from rtdb.functions.app_load_error import AppLoadError, load_error
 from rtdb.functions.bundle import GENERATED
 from rtdb.functions.crons import CronDefinition, Crons
 from rtdb.functions.definition import FunctionDefinition
-from rtdb.functions.description import RouteDescription
+from rtdb.functions.description import Description, RouteDescription
 from rtdb.functions.error_report import report_exception
 from rtdb.functions.http_router import HttpRouter
-from rtdb.functions.typescript.app_part import describe_modules
+from rtdb.functions.typescript.app_part import describe_modules, recall_modules
 from rtdb.schema.schema import Schema, check_schema_limits
 from rtdb.typescript.analysis import AnalysisError
 from rtdb.typescript.host import Host, HostDied, HostUnavailable
-from rtdb.typescript.module_set import read_module_set
+from rtdb.typescript.module_set import ModuleSet, read_module_set
 from rtdb.typescript.node_analysis import analyze_node_modules
 from rtdb.typescript.node_app import node_app_of, node_modules_of
 from rtdb.values.function_path import parse_function_path
@@ -56,13 +56,26 @@ _NO_MODULES = frozenset({"__pycache__", GENERATED})
 
 Variables = Callable[[], Mapping[str, str]]
 
+
+def _nothing() -> None:
+    return None
+
+
 _package_numbers = itertools.count()
 
 
-def load_app(directory: Path, limits: Limits, variables: Variables = dict) -> App:
+def load_app(
+    directory: Path,
+    limits: Limits,
+    variables: Variables = dict,
+    deployed: Callable[[], Description | None] = _nothing,
+) -> App:
     """Load the app in ``directory``; one with TypeScript modules has a host that somebody must close.
 
-    ``variables`` returns the environment variables, which those modules may look at. Raises :class:`AppLoadError`.
+    ``deployed`` returns what the modules were found to contain when they were deployed, None if they never were: then
+    they are imported to see, with ``variables``, which returns the environment variables. An app that was deployed is
+    what it was found to be, also when a variable that an import looks at has gone since: it is the functions of that
+    module that fail then, and not the server. Raises :class:`AppLoadError`.
     """
     root = directory.resolve()
     python, router = _load_python(root, limits)
@@ -72,12 +85,10 @@ def load_app(directory: Path, limits: Limits, variables: Variables = dict) -> Ap
     host = Host(limits)
     try:
         host.load(modules)
-        known = variables()
-        analysis = host.analyze(known)
-        if node_modules_of(modules):
-            for module in analyze_node_modules(node_app_of(root, modules), modules, known, limits):
-                analysis.modules[module.path] = module
-        typescript = describe_modules(analysis, limits)
+        found = deployed()
+        typescript = (
+            _analyze(host, root, modules, variables(), limits) if found is None else recall_modules(found, python)
+        )
         return App(root, [python, typescript], router=router, host=host)
     except (AnalysisError, HostDied) as error:
         host.close()
@@ -87,6 +98,15 @@ def load_app(directory: Path, limits: Limits, variables: Variables = dict) -> Ap
     except BaseException:
         host.close()
         raise
+
+
+def _analyze(host: Host, root: Path, modules: ModuleSet, variables: Mapping[str, str], limits: Limits) -> AppPart:
+    """Import the TypeScript modules to see what they contain."""
+    analysis = host.analyze(variables)
+    if node_modules_of(modules):
+        for module in analyze_node_modules(node_app_of(root, modules), modules, variables, limits):
+            analysis.modules[module.path] = module
+    return describe_modules(analysis, limits)
 
 
 def _load_python(root: Path, limits: Limits) -> tuple[AppPart, HttpRouter | None]:

@@ -22,18 +22,19 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from rtdb.clock import Clock, Random
-from rtdb.config import decode_config
+from rtdb.config import Limits, decode_config
 from rtdb.errors import RtdbError, SnapshotTooOldError
 from rtdb.functions.app_loader import App, AppLoadError, load_app
-from rtdb.functions.description import encode_description
+from rtdb.functions.description import Description, decode_description, encode_description
 from rtdb.functions.executor import execute
 from rtdb.functions.services import Services
-from rtdb.functions.system.deployments import deployment_document_id
+from rtdb.functions.system.deployments import current, deployment_document_id
 from rtdb.link import frames
 from rtdb.link.link import Message
 from rtdb.storage.documents import StoredDocument
@@ -194,7 +195,12 @@ def open_runner(
     """Load the app and return its runner with what to tell the pool; no runner if the app cannot be loaded."""
     limits = decode_config(start.config).limits
     try:
-        app = load_app(Path(start.bundle), limits, lambda: _variables(environment, start, random))
+        app = load_app(
+            Path(start.bundle),
+            limits,
+            lambda: _variables(environment, start, random),
+            lambda: _deployed(environment, start, random),
+        )
     except AppLoadError as error:
         return None, frames.RunnerReady(description=b"", error=error.error)
     except RtdbError as error:
@@ -206,12 +212,23 @@ def open_runner(
 def _variables(environment: Environment, start: frames.RunnerStart, random: Random) -> dict[str, str]:
     """Return the environment variables there are now."""
     config = decode_config(start.config)
-    variables = Services.of_runner(start, config).variables
+    with _reading(environment, config.limits, random) as transaction:
+        return Services.of_runner(start, config).variables.values(transaction)
+
+
+def _deployed(environment: Environment, start: frames.RunnerStart, random: Random) -> Description | None:
+    """Return what the app was found to contain when it was deployed, None if it is not the one that is deployed."""
+    with _reading(environment, decode_config(start.config).limits, random) as transaction:
+        active = current(transaction, {})
+    if active is None or active["bundle"] != start.deployment:
+        return None
+    return decode_description(active["description"])
+
+
+@contextmanager
+def _reading(environment: Environment, limits: Limits, random: Random) -> Iterator[Transaction]:
     with Snapshot(environment, SnapshotCache()) as snapshot:
-        transaction = Transaction(
-            snapshot, limits=config.limits, now_ns=0, random=random, writable=False, document_check=None
-        )
-        return variables.values(transaction)
+        yield Transaction(snapshot, limits=limits, now_ns=0, random=random, writable=False, document_check=None)
 
 
 def _too_old(call: frames.Call, newest: Snapshot, error: SnapshotTooOldError) -> frames.Outcome:

@@ -51,6 +51,7 @@ from rtdb.values.json_codec import decode_document
 
 __all__ = [
     "CHECKED_AT_ONCE",
+    "DEPLOYED_PATH",
     "FUNCTIONS",
     "abandon",
     "check",
@@ -65,6 +66,7 @@ __all__ = [
     "variables",
 ]
 
+DEPLOYED_PATH: Final = "_system/deployments:current"
 CHECKED_AT_ONCE: Final = 1000
 """Documents of one check: some 20 ms, in which its runner does nothing else."""
 
@@ -383,7 +385,7 @@ def _check_document(check_document: DocumentCheck, document: dict[str, Any], wha
 
 
 FUNCTIONS: Final = {
-    "_system/deployments:current": SystemFunction("query", current),
+    DEPLOYED_PATH: SystemFunction("query", current),
     "_system/deployments:variables": SystemFunction("query", variables, reserved=True),
     "_system/deployments:prepare": SystemFunction("mutation", prepare, reserved=True),
     "_system/deployments:survey": SystemFunction("query", survey, reserved=True),

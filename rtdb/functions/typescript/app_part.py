@@ -12,14 +12,15 @@ from rtdb.errors import BadRequestError, DeveloperError
 from rtdb.functions.app import AppPart, PartCron, PartFunction
 from rtdb.functions.app_load_error import load_error
 from rtdb.functions.crons import Crons
-from rtdb.functions.description import Position, RouteDescription
+from rtdb.functions.description import Description, FunctionDescription, Position, RouteDescription
 from rtdb.functions.typescript.app_configuration import declared_variables, identity_providers
+from rtdb.scheduler.schedule import schedule_from_json
 from rtdb.schema.schema import Schema, check_schema_limits, schema_from_json
 from rtdb.schema.validator_json import validator_from_json
 from rtdb.typescript.analysis import Analysis, AnalyzedFunction, AnalyzedModule
 from rtdb.values.function_path import parse_function_path
 
-__all__ = ["describe_modules"]
+__all__ = ["describe_modules", "recall_modules"]
 
 
 def describe_modules(analysis: Analysis, limits: Limits) -> AppPart:
@@ -42,6 +43,38 @@ def describe_modules(analysis: Analysis, limits: Limits) -> AppPart:
         crons=crons,
         auth=None if analysis.auth_config is None else identity_providers(analysis.auth_config),
         environment=None if analysis.definition is None else declared_variables(analysis.definition),
+    )
+
+
+def recall_modules(description: Description, python: AppPart) -> AppPart:
+    """Return what :func:`describe_modules` has returned for an app that is described so: all of it that its Python
+    modules do not define."""
+    paths = {function.path for function in python.functions}
+    names = {job.name for job in python.crons}
+    schema = None if python.schema is not None or description.schema is None else schema_from_json(description.schema)
+    return AppPart(
+        language="TypeScript",
+        functions=[_recalled(function) for function in description.functions if function.path not in paths],
+        schema=schema,
+        routes=None if python.routes is not None else description.routes,
+        crons=[
+            PartCron(job.name, job.path, msgspec.json.encode(job.args), schedule_from_json(job.schedule))
+            for job in description.crons
+            if job.name not in names
+        ],
+        auth=description.auth,
+        environment=description.environment,
+    )
+
+
+def _recalled(function: FunctionDescription) -> PartFunction:
+    return PartFunction(
+        path=function.path,
+        kind=function.kind,
+        internal=function.internal,
+        args=validator_from_json(function.args),
+        returns=None if function.returns is None else validator_from_json(function.returns),
+        position=function.position,
     )
 
 

@@ -119,6 +119,29 @@ def test_it_waits_for_the_environment_variable_that_an_import_misses(project: Pr
     project.run("env", "remove", "NEEDED")
 
 
+def test_a_server_starts_again_when_an_import_has_come_to_fail(project: Project) -> None:
+    project.run("env", "set", "NEEDED", "1")
+    needing = """
+        import { action, query } from "./_generated/server";
+        if (process.env.NEEDED === undefined) throw new Error("NEEDED is not set");
+        export const asked = query(async () => process.env.NEEDED);
+        export const acted = action(async () => process.env.NEEDED);
+    """
+    project.write({**APP, "needing.ts": needing})
+    project.push()
+    assert project.run("run", "needing:acted").out == '"1"\n'
+    project.run("env", "remove", "NEEDED")
+    project.server.kill()
+    project.server.start()
+    for path in ("needing:asked", "needing:acted"):
+        assert "Uncaught Error: NEEDED is not set" in project.run("run", path).err
+    assert project.run("run", "notes:count").code == 0
+    project.run("env", "set", "NEEDED", "2")
+    for path in ("needing:asked", "needing:acted"):
+        assert project.run("run", path).out == '"2"\n'
+    project.run("env", "remove", "NEEDED")
+
+
 def test_a_function_is_run_after_the_first_push(project: Project) -> None:
     project.write(APP)
     done = project.run(*DEV, "--until-success", "--run", "notes:seed")

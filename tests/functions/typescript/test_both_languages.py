@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from rtdb.config import Limits
+from rtdb.errors import ValidationError
 from rtdb.functions.app_loader import AppLoadError, load_app
+from rtdb.functions.description import encode_description
 from rtdb.values.value import Int64
 from tests.functions.app_bench import AppBench, write_app
 from tests.functions.typescript.typescript_bench import typescript_bench, write_typescript
@@ -121,6 +123,32 @@ http.route({ path: "/hello", method: "GET", handler: httpAction(async () => new 
 http.route({ pathPrefix: "/files/", method: "POST", handler: httpAction(async () => new Response(null)) });
 export default http;
 """
+
+NEEDING = """
+import { query } from "./_generated/server";
+import { v } from "convex/values";
+if (process.env.NEEDED === undefined) throw new Error("NEEDED is not set");
+export const value = query({ args: { a: v.optional(v.int64()) }, returns: v.null(), handler: async () => null });
+"""
+
+
+def test_an_app_that_was_deployed_is_what_it_was_found_to_be(tmp_path: Path) -> None:
+    """Its modules are not imported to see again: one that looks at a variable might fail by now."""
+    modules = {"both": BOTH, "schema": SCHEMA, "crons": CRONS, "http": HTTP, "needing": NEEDING}
+    write_typescript(tmp_path, modules)
+    directory = write_app(tmp_path, snake=SNAKE)
+    with pytest.raises(AppLoadError, match="NEEDED is not set"):
+        load_app(directory, Limits())
+    found = load_app(directory, Limits(), lambda: {"NEEDED": "1"})
+    again = load_app(directory, Limits(), dict, lambda: found.description)
+    for app in (found, again):
+        assert app.host is not None
+        app.host.close()
+    assert encode_description(again.description) == encode_description(found.description)
+    assert again.functions.keys() == found.functions.keys()
+    assert again.functions["snake:texts"].handler is not None
+    with pytest.raises(ValidationError, match=r"v\.int64"):
+        again.functions["needing:value"].check_args({"a": "text"})
 
 
 def test_schema_crons_and_routes_may_be_in_typescript(tmp_path: Path) -> None:
