@@ -63,7 +63,7 @@ from rtdb.link.frames import (
 )
 from rtdb.storage.system_tables import SCHEDULED_FUNCTIONS_TABLE
 from rtdb.transaction.near_limit import near_limit
-from rtdb.typescript.action_host import Variables
+from rtdb.typescript.action_calls import Variables
 from rtdb.values.document_id import encode_id
 from rtdb.values.function_path import FunctionPath
 from rtdb.values.json_codec import decode_canonical, encode

@@ -14,171 +14,44 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 import structlog
 import trio
 
 from rtdb.config import MIB, Limits
-from rtdb.errors import DeveloperError
-from rtdb.link.body_stream import BodyReceiver, BodySender
-from rtdb.link.frames import BodyChunk, BodyCredit
-from rtdb.link.link import Message
+from rtdb.typescript.action_calls import (
+    ActionHostDied,
+    ActionThrew,
+    HostProcess,
+    HttpHead,
+    HttpRequest,
+    Read,
+    Refusal,
+    Syscalls,
+    Variables,
+)
 from rtdb.typescript.deno import SCRIPTS
+from rtdb.typescript.host_bodies import Bodies, BodyBrokenError, Frame, HostGarbledError
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.thrown import describe
 
-__all__ = [
-    "ActionHost",
-    "ActionHostDied",
-    "ActionThrew",
-    "CallBodies",
-    "HostProcess",
-    "HttpHead",
-    "HttpRequest",
-    "Refusal",
-    "Syscalls",
-    "Variables",
-]
+__all__ = ["ActionHost"]
 
 PING_SECONDS: Final = 0.5
 """How often a process with calls is asked whether it is still there."""
 
 _LENGTH_BYTES: Final = 4
 _RECEIVE_BYTES: Final = 1 << 16
-
-Variables = Mapping[str, str | None]
-"""Environment variables; None for one that cannot be read."""
-Read = Callable[[], Awaitable[bytes | None]]
-"""Returns the next piece of a body, None at its end."""
+_STRAYS_MAX: Final = 100
+"""Lines that one process may have in the server's log, of code that belongs to no call any more."""
 
 _log = structlog.get_logger("rtdb.actions")
 _encoder = msgspec.json.Encoder()
-
-
-class ActionThrew(Exception):
-    """The app's code has thrown, or could not be called: what its caller reads. ``data`` is a ConvexError's JSON."""
-
-    def __init__(self, message: str, frames: str = "", data: bytes | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.frames = frames
-        self.data = data
-
-
-class ActionHostDied(Exception):
-    """The process ended, or was killed. ``why`` is one of ``blocked``, ``memory``, ``ended``; ``calls`` is how many
-    calls were under way in it."""
-
-    def __init__(self, why: str, detail: str, calls: int) -> None:
-        super().__init__(detail)
-        self.why = why
-        self.detail = detail
-        self.calls = calls
-
-
-class Refusal(Exception):
-    """A request failed in a way that the app's code may catch; ``data`` is the JSON of a ConvexError's data."""
-
-    def __init__(self, message: str, data: bytes | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.data = data
-
-
-class Syscalls(Protocol):
-    """Who answers for a call."""
-
-    def log(self, level: str, text: str) -> None: ...
-
-    async def request(self, op: str, args: bytes, bodies: CallBodies) -> bytes:
-        """Return the JSON of an answer. Raises Refusal."""
-        ...
-
-
-class HttpRequest(msgspec.Struct, frozen=True):
-    """A request to an HTTP action. ``body`` is None if it has none."""
-
-    url: str
-    method: str
-    headers: Sequence[tuple[str, str]]
-    body: Read | None
-
-
-class HttpHead(msgspec.Struct, frozen=True):
-    """How the answer to a request begins. ``body`` is None if it has none."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: Read | None
-
-
-class HostProcess(Protocol):
-    """A started process with our end of its socket."""
-
-    socket: Any
-    """A blocking socket of the standard library."""
-
-    @property
-    def pid(self) -> int: ...
-
-    def limit_memory(self, more_bytes_max: int) -> None:
-        """Let it allocate so many bytes more than it has by now."""
-        ...
-
-    def end(self) -> tuple[int, str]:
-        """Kill it if it has not ended; return its exit code (negative: the signal) and its last words."""
-        ...
-
-
-class CallBodies(Protocol):
-    """Bodies that go with the requests of a call. They end with it."""
-
-    def send(self, read: Read) -> int:
-        """Send what ``read`` gives to the process, in a task, and return the number under which it comes there."""
-        ...
-
-    def receive(self, body: int) -> Read:
-        """Return what gives the pieces of a body that the process sends under this number."""
-        ...
-
-    def drop(self, body: int) -> None:
-        """Take no more of it."""
-        ...
-
-
-class BodyBrokenError(DeveloperError):
-    """A body broke off where it comes from."""
-
-    default_code = "BodyBroken"
-
-
-class _Frame(msgspec.Struct):
-    """The header of what the process says."""
-
-    type: str
-    call: int = 0
-    number: int = 0
-    op: str = ""
-    level: str = ""
-    refused: str | None = None
-    status: int = 0
-    headers: list[tuple[str, str]] = []
-    body: int | None = None
-    bytes: int = 0
-    last: bool = False
-    message: str = ""
-    version: str = ""
-
-
-_decoder = msgspec.json.Decoder(_Frame)
-
-
-class _Garbled(Exception):
-    """The process says what it must not."""
+_decoder = msgspec.json.Decoder(Frame)
 
 
 class _Call:
@@ -192,6 +65,8 @@ class _Call:
         self.failure: Exception | None = None
         self.head: HttpHead | None = None
         self.head_sent = trio.Event()
+        self.requests = 0
+        """Those that are not answered."""
         self._bodies = bodies
         self._received: set[int] = set()
 
@@ -237,6 +112,7 @@ class ActionHost:
         self._bodies = Bodies(self._send, limits.http_action_window_bytes)
         self._hello = trio.Event()
         self._killed_because = ""
+        self._strays = 0
         self.begun = 0
         """Calls that were ever begun."""
         self.version = ""
@@ -306,7 +182,7 @@ class ActionHost:
             await self._read(stream)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
-        except (_Garbled, msgspec.DecodeError) as error:
+        except (HostGarbledError, msgspec.DecodeError) as error:
             self._killed_because = f"it said what it must not: {error}"
         scope.cancel()
 
@@ -317,7 +193,7 @@ class ActionHost:
             while len(buffer) >= _LENGTH_BYTES:
                 length = int.from_bytes(buffer[:_LENGTH_BYTES], "little")
                 if length > self._limits.frame_bytes_max:
-                    raise _Garbled(f"a frame of {length} bytes")
+                    raise HostGarbledError(f"a frame of {length} bytes")
                 if len(buffer) < _LENGTH_BYTES + length:
                     break
                 head, _, payload = bytes(buffer[_LENGTH_BYTES : _LENGTH_BYTES + length]).partition(b"\n")
@@ -458,7 +334,7 @@ class ActionHost:
         self._unsent.append((len(head) + 1 + len(payload)).to_bytes(_LENGTH_BYTES, "little") + head + b"\n" + payload)
         self._wake.set()
 
-    def _handle(self, frame: _Frame, payload: bytes) -> None:
+    def _handle(self, frame: Frame, payload: bytes) -> None:
         call = self._calls.get(frame.call)
         match frame.type:
             case "hello":
@@ -466,13 +342,16 @@ class ActionHost:
                 self._hello.set()
             case "request":
                 if call is not None and not call.ended.is_set():
+                    if call.requests >= self._limits.action_operations_max:
+                        raise HostGarbledError("more requests of one call than it may have under way")
+                    call.requests += 1
                     call.nursery.start_soon(self._answer_request, call, frame, payload)
             case "log":
                 if call is not None:
                     call.syscalls.log(frame.level, payload.decode("utf-8", "replace"))
             case "head":
                 if call is not None and call.head is None:
-                    body = None if frame.body is None else call.receive(frame.body)
+                    body = payload if frame.body is None else call.receive(frame.body)
                     call.head = HttpHead(frame.status, frame.headers, body)
                     call.head_sent.set()
             case "returned":
@@ -482,21 +361,28 @@ class ActionHost:
                 if call is not None:
                     call.end(b"", self._threw(frame, payload))
             case "stray":
-                _log.warning("action host", host=self._name, level=frame.level, text=payload.decode("utf-8", "replace"))
+                self._log_stray(frame, payload)
             case "pong":
                 pass
             case "chunk" | "credit" | "broken" | "cancelBody":
                 self._bodies.take(frame, payload)
             case _:
-                raise _Garbled(f"a frame {frame.type!r:.40}")
+                raise HostGarbledError(f"a frame {frame.type!r:.40}")
 
-    def _threw(self, frame: _Frame, payload: bytes) -> ActionThrew:
+    def _log_stray(self, frame: Frame, payload: bytes) -> None:
+        """Log what code says that belongs to no call: it goes on in Node when its action has returned."""
+        self._strays += 1
+        if self._strays <= _STRAYS_MAX:
+            text = payload[: self._limits.log_line_bytes_max].decode("utf-8", "replace")
+            _log.warning("said after its action had ended", host=self._name, level=frame.level, text=text)
+
+    def _threw(self, frame: Frame, payload: bytes) -> ActionThrew:
         if frame.refused is not None:
             return ActionThrew(frame.refused)
         thrown = describe(payload.decode("utf-8", "replace"), self._maps, self._limits.error_frames_max)
         return ActionThrew(thrown.message, thrown.frames, thrown.data)
 
-    async def _answer_request(self, call: _Call, frame: _Frame, args: bytes) -> None:
+    async def _answer_request(self, call: _Call, frame: Frame, args: bytes) -> None:
         reply = {"call": frame.call, "number": frame.number}
         try:
             answer = await call.syscalls.request(frame.op, args, call)
@@ -507,6 +393,8 @@ class ActionHost:
             self._send({"type": "refuse", **reply}, _encoder.encode(error))
         else:
             self._send({"type": "answer", **reply}, answer)
+        finally:
+            call.requests -= 1
 
 
 class _Ending:
@@ -521,84 +409,6 @@ class _Ending:
 
     def __exit__(self, *_: object) -> None:
         self._host.forget(self._call)
-
-
-class Bodies:
-    """The bodies between us and one process (`javascript/actions/bodies.js`). Each end numbers those that it sends."""
-
-    def __init__(self, send: Callable[..., None], window_bytes: int) -> None:
-        self._send = send
-        self._window_bytes = window_bytes
-        self._sending: dict[int, tuple[BodySender, trio.CancelScope]] = {}
-        self._receiving: dict[int, BodyReceiver] = {}
-        self._last = 0
-
-    def send_to_host(self, nursery: trio.Nursery, read: Read) -> int:
-        """Send a body as fast as it is read, in a task, and return its number."""
-        self._last += 1
-        body = self._last
-        scope = trio.CancelScope()
-        self._sending[body] = BodySender(body, self._send_message), scope
-        nursery.start_soon(self._send_all, body, read, scope)
-        return body
-
-    async def _send_all(self, body: int, read: Read, scope: trio.CancelScope) -> None:
-        sender, _ = self._sending[body]
-        try:
-            with scope:
-                try:
-                    while (data := await read()) is not None:
-                        await sender.send(data)
-                except DeveloperError as broken:
-                    self._send({"type": "broken", "body": body, "message": broken.message})
-                else:
-                    await sender.send(b"", last=True)
-        finally:
-            del self._sending[body]
-
-    def receive_from_host(self, body: int) -> Read:
-        """Return what gives the pieces of a body that the process sends under this number, None at its end."""
-        receiver = self._receiving[body] = BodyReceiver(body, self._send_message, self._window_bytes)
-        receiver.open()
-
-        async def receive() -> bytes | None:
-            return await receiver.receive()
-
-        return receive
-
-    def drop(self, body: int) -> None:
-        """Take no more of a body."""
-        if self._receiving.pop(body, None) is not None:
-            self._send({"type": "cancelBody", "body": body})
-
-    def take(self, frame: _Frame, payload: bytes) -> None:
-        """The process has said something of a body."""
-        body = frame.body or 0
-        if frame.type == "chunk":
-            receiver = self._receiving.get(body)
-            if receiver is not None:
-                receiver.take(BodyChunk(body, payload, frame.last))
-                if frame.last:
-                    del self._receiving[body]
-        elif frame.type == "broken":
-            broken = self._receiving.pop(body, None)
-            if broken is not None:
-                broken.fail(BodyBrokenError(frame.message))
-        elif body in self._sending:
-            sender, scope = self._sending[body]
-            if frame.type == "credit":
-                sender.grant(BodyCredit(body, frame.bytes))
-            else:
-                scope.cancel()
-
-    def _send_message(self, message: Message) -> None:
-        match message:
-            case BodyChunk(body, data, last):
-                self._send({"type": "chunk", "body": body, "last": last}, data)
-            case BodyCredit(body, count):
-                self._send({"type": "credit", "body": body, "bytes": count})
-            case _:
-                raise AssertionError(f"a body is no {type(message).__name__}")
 
 
 def _result(call: _Call) -> bytes:

@@ -1,7 +1,7 @@
 """The action hosts of one module set: as many as there are actions for, each replaced before it has grown old.
 
 What blocks one of them, or takes all of its memory, ends every action in it, so they share the actions out among
-themselves. One is there from the beginning: an app whose code cannot be run is found out when it is loaded.
+themselves. One of Deno is there from the beginning; Node is started when it is called for the first time.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+import structlog
 import trio
 
 from rtdb.config import Limits
-from rtdb.typescript.action_host import ActionHost, HostProcess, Variables
+from rtdb.typescript.action_calls import ActionHostDied, HostProcess, Variables
+from rtdb.typescript.action_host import ActionHost
 from rtdb.typescript.stack import SourceMaps
 
 __all__ = ["ActionHosts", "HostKind"]
+
+
+_log = structlog.get_logger("rtdb.actions")
 
 
 class HostKind(NamedTuple):
@@ -47,7 +52,19 @@ class ActionHosts:
         """Keep the processes alive until cancelled; then they are dead."""
         async with trio.open_nursery() as self._nursery:
             task_status.started()
+            if not self._kind.keeps_variables:
+                await self._start_first()
             await trio.sleep_forever()
+
+    async def _start_first(self) -> None:
+        """Have a process ready for the first call, whose variables it will be told."""
+        async with self._starting:
+            if self._best() is None:
+                try:
+                    await self._start({})
+                except ActionHostDied as died:
+                    # The first call tries again, and its caller is told.
+                    _log.error("an action host did not start", host=self._kind.name, detail=died.detail)
 
     async def host(self, variables: Variables) -> ActionHost:
         """Return a process for a call that is to begin at once. Raises ActionHostDied if none can be started."""

@@ -198,6 +198,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.testing",
         "rtdb.typescript.action_host",
         "rtdb.typescript.action_hosts",
+        "rtdb.typescript.host_bodies",
     ),
     "hypercorn": ("rtdb.gateway", "rtdb.http"),
     "starlette": ("rtdb.gateway", "rtdb.http", "rtdb.dashboard"),

@@ -134,7 +134,9 @@ def test_an_http_action_answers(server: ServerProcess) -> None:
     assert (response.status_code, response.text) == (200, "hello ada")
     assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
     assert response.headers["content-type"] == "text/plain"
-    assert httpx.head(f"{server.site_url}/hello").status_code == 200
+    assert response.headers["content-length"] == "9"
+    head = httpx.head(f"{server.site_url}/hello")
+    assert (head.status_code, head.content) == (200, b"")
     assert httpx.get(f"{server.url}/http/hello", params={"name": "main"}).text == "hello main"
 
 
@@ -145,8 +147,10 @@ def test_an_http_action_writes(server: ServerProcess) -> None:
 
 
 def test_what_no_route_matches_is_not_found(server: ServerProcess) -> None:
-    response = httpx.get(f"{server.site_url}/nowhere")
-    assert (response.status_code, response.text) == (404, "No matching routes found")
+    # The whole request is sent before its answer is read.
+    for method, content in [("GET", b""), ("POST", bytes(5 * MB))]:
+        response = httpx.request(method, f"{server.site_url}/nowhere", content=content)
+        assert (response.status_code, response.text) == (404, "No matching routes found")
 
 
 def test_bodies_of_any_size_stream_both_ways(server: ServerProcess) -> None:
@@ -203,20 +207,19 @@ def test_actions_go_on_in_the_code_they_began_with_while_another_is_pushed(
     server: ServerProcess, tmp_path: Path
 ) -> None:
     again = project(tmp_path / "project", server)
-    body = {"path": "tasks:wait", "args": {"milliseconds": 6000}, "format": "json"}
-    with httpx.Client(timeout=60) as client:
-        results: list[Any] = []
-        thread = Thread(target=lambda: results.append(client.post(f"{server.url}/api/action", json=body).json()))
-        thread.start()
-        source = again.directory / "convex" / "tasks.ts"
-        source.write_text(source.read_text().replace('"waited"', '"another"'))
-        pushed = again.run("dev", "--once")
-        assert pushed.code == 0, pushed.err
-        thread.join()
-        assert results[0]["value"] == "waited"
-        body["args"] = {"milliseconds": 0}
-        answer = client.post(f"{server.url}/api/action", json=body).json()
-        assert (answer["value"], answer["logLines"]) == ("another", ["[LOG] 'waiting' 0"])
+    results: list[Any] = []
+    thread = Thread(target=lambda: results.append(run(server, "tasks:wait", {"name": "pushed"})))
+    thread.start()
+    wait_until(lambda: "waiting for pushed" in names(server), lambda: server.log, seconds=20)
+    source = again.directory / "convex" / "tasks.ts"
+    source.write_text(source.read_text().replace('"waited"', '"another"'))
+    pushed = again.run("dev", "--once")
+    assert pushed.code == 0, pushed.err
+    httpx.post(f"{server.site_url}/tasks", json={"name": "pushed"}).raise_for_status()
+    thread.join()
+    assert results[0]["value"] == "waited"
+    answer = run(server, "tasks:wait", {"name": "pushed"})
+    assert (answer["value"], answer["logLines"]) == ("another", ["[LOG] 'waiting for' 'pushed'"])
 
 
 @pytest.mark.parametrize(
@@ -261,3 +264,11 @@ def test_without_node_a_push_that_needs_it_is_refused(tmp_path: Path) -> None:
         pushed = project(tmp_path / "project", server).run("dev", "--once", "--typecheck=disable")
         assert pushed.code != 0
         assert "their actions need Node.js 20 or later, which has version 18.20.0" in pushed.err
+
+
+def test_what_node_needs_is_made_anew_when_it_is_gone(server: ServerProcess) -> None:
+    server.kill()
+    shutil.rmtree(server.data_dir / "node")
+    server.start()
+    answer = run(server, "reports:write", {"name": "again"})
+    assert answer["status"] == "success", answer

@@ -24,7 +24,7 @@ from rtdb.functions.typescript.addresses import Address, path_of_address
 from rtdb.functions.typescript.syscall_arguments import Arguments, invalid_argument, value_argument
 from rtdb.link.frames import FunctionKind
 from rtdb.storage.system_tables import SCHEDULED_FUNCTIONS_TABLE
-from rtdb.typescript.action_host import CallBodies, Read, Refusal
+from rtdb.typescript.action_calls import CallBodies, Read, Refusal
 from rtdb.values.document_id import encode_id
 from rtdb.values.json_codec import encode
 from rtdb.values.value import Value

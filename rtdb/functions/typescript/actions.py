@@ -19,10 +19,10 @@ from rtdb.functions.app import App
 from rtdb.functions.call_steps import CallFailed
 from rtdb.functions.context import Invocation
 from rtdb.functions.error_report import cut_message
-from rtdb.functions.http_message import Request, Response
+from rtdb.functions.http_message import Body, Request, Response
 from rtdb.functions.typescript.action_syscalls import ActionSyscalls, Pieces
 from rtdb.link.frames import ExecutionError
-from rtdb.typescript.action_host import ActionHostDied, ActionThrew, HttpHead, HttpRequest, Read, Variables
+from rtdb.typescript.action_calls import ActionHostDied, ActionThrew, HttpHead, HttpRequest, Read, Variables
 from rtdb.typescript.action_hosts import ActionHosts, HostKind
 from rtdb.typescript.deno import Deno
 from rtdb.typescript.module_set import ModuleSet
@@ -101,7 +101,7 @@ class TypeScriptActions:
         asked = HttpRequest(request.url, request.method, request.headers.multi_items(), body)
 
         async def respond_to(head: HttpHead) -> None:
-            await respond(Response(None if head.body is None else Pieces(head.body), head.status, head.headers))
+            await respond(Response(_body_of(head), head.status, head.headers))
 
         try:
             host = await self._hosts["isolate"].host(variables)
@@ -113,6 +113,12 @@ class TypeScriptActions:
         if isinstance(ended, ActionThrew):
             return CallFailed(_thrown_error(ended, self._limits))
         return CallFailed(_death_error(name, ended, self._limits))
+
+
+def _body_of(head: HttpHead) -> Body:
+    if isinstance(head.body, bytes):
+        return head.body or None
+    return Pieces(head.body)
 
 
 def _deno(modules: ModuleSet, config: Config) -> HostKind:

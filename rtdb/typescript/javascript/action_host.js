@@ -21,6 +21,8 @@ import { installGlobals, installNode, installSandbox } from "./actions/globals.j
 import { FileModules, MemoryModules } from "./actions/modules.js";
 
 const calls = new Map();
+const nativeTimeout = setTimeout;
+const NOTHING = new Uint8Array(0);
 const running = new AsyncLocalStorage();
 const currentCall = () => running.getStore();
 const isDeno = typeof Deno !== "undefined";
@@ -151,16 +153,36 @@ async function answerRequest(call, { request, module }) {
 }
 
 async function respond(call, response) {
-  const outgoing = response.body === null ? null : bodies.outgoing(response.body, call.signal);
-  channel.send({
-    type: "head",
-    call: call.number,
-    status: response.status,
-    headers: headersOf(response),
-    body: outgoing === null ? null : outgoing.body,
-  });
-  if (outgoing !== null) await outgoing.send();
+  const head = { type: "head", call: call.number, status: response.status, headers: headersOf(response) };
+  const { whole, rest } = await beginning(response.body);
+  if (rest === null) {
+    channel.send({ ...head, body: null }, whole);
+  } else {
+    const outgoing = bodies.outgoing(rest, call.signal);
+    channel.send({ ...head, body: outgoing.body });
+    await outgoing.send();
+  }
   call.returned("null");
+}
+
+// Return a body as a whole if it is all there, as it is when it was given as a text or as bytes: then its length can be
+// told before it is sent. Of any other, return a reader.
+async function beginning(body) {
+  if (body === null) return { whole: NOTHING, rest: null };
+  const reader = body.getReader();
+  const first = reader.read();
+  const second = first.then((read) => (read.done ? read : reader.read()));
+  const ends = second.then(
+    ({ done }) => done,
+    () => false,
+  );
+  if (await Promise.race([ends, new Promise((resolve) => nativeTimeout(resolve, 0, false))])) {
+    const { done, value } = await first;
+    if (done) return { whole: NOTHING, rest: null };
+    if (value instanceof Uint8Array) return { whole: value, rest: null };
+  }
+  const begun = [first, second];
+  return { whole: null, rest: { read: () => begun.shift() ?? reader.read(), cancel: () => reader.cancel() } };
 }
 
 // A response that was fetched has the headers of how it travelled then; its body has been decoded since.

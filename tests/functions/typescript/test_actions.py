@@ -400,3 +400,38 @@ async def test_more_processes_are_started_when_there_are_more_actions(tmp_path: 
         with trio.fail_after(10):
             bench.release()
             assert [(await bench.outcome(call)).result for call in calls] == [b"[]"] * 6
+
+
+async def test_a_module_can_be_imported_while_an_action_runs(tmp_path: Path) -> None:
+    source = """
+    export const act = action({ handler: async () => {
+        const [first, second] = await Promise.all([import("./lib"), import("./lib")]);
+        return [first.add(1, 2), first === second, await import("https://example.com/x.js").catch(String)];
+    } });
+    """
+    async with acting(tmp_path, source, lib="export const add = (a: number, b: number) => a + b;") as bench:
+        total, same, refused = await bench.act("m:act")
+        assert (total, same) == (3, True)
+        assert 'imports "https://example.com/x.js", which is not a module of the app' in refused
+
+
+async def test_an_action_that_garbles_what_its_process_says_ends_the_process_and_nothing_else(tmp_path: Path) -> None:
+    """It can reach what its process writes with, and gains nothing by it."""
+    source = """
+    export const fine = action({ handler: async (ctx) => (await ctx.runQuery(api.notes.texts)).length });
+    export const harmless = action({ handler: async () => {
+        TextEncoder.prototype.encode = () => new Uint8Array([1, 2, 3]);
+        console.log("said all the same");
+    } });
+    export const garbles = action({ handler: async () => {
+        Uint8Array.prototype.set = () => {};
+        console.log("never said");
+    } });
+    """
+    async with acting(tmp_path, source) as bench:
+        outcome = await bench.outcome(bench.start("m:harmless"))
+        assert outcome.log_lines == ["[LOG] 'said all the same'"]
+        error = await bench.error("m:garbles")
+        assert error.code == "ActionInterrupted"
+        assert "it said what it must not" in error.message
+        assert await bench.act("m:fine") == 0

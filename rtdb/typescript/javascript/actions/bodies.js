@@ -18,9 +18,9 @@ export class Bodies {
     this.#window = window;
   }
 
-  // Return the number of a body to send and a function that sends all of `source`, a ReadableStream or null, as the
-  // reader makes room for it. It ends when the signal does.
-  outgoing(source, signal) {
+  // Return the number of a body to send and a function that sends all that `reader` gives, as the other end makes room
+  // for it. It ends when the signal does.
+  outgoing(reader, signal) {
     const body = (this.#last += 1);
     const outgoing = new Outgoing(this.#channel, body);
     this.#sending.set(body, outgoing);
@@ -28,7 +28,7 @@ export class Bodies {
       body,
       send: async () => {
         try {
-          await outgoing.send(source, signal);
+          await outgoing.send(reader, signal);
         } finally {
           this.#sending.delete(body);
         }
@@ -126,13 +126,12 @@ class Outgoing {
     this.#cancelled.resolve(CANCELLED);
   }
 
-  async send(source, signal) {
-    const reader = source?.getReader();
+  async send(reader, signal) {
     const abort = () => this.cancel();
     signal.addEventListener("abort", abort);
     try {
       for (;;) {
-        const read = reader === undefined ? { done: true } : await Promise.race([reader.read(), this.#cancelled.promise]);
+        const read = await Promise.race([reader.read(), this.#cancelled.promise]);
         if (read === CANCELLED) return await reader.cancel();
         if (read.done) break;
         if (!(read.value instanceof Uint8Array)) {

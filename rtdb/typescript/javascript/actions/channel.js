@@ -9,8 +9,12 @@ const HEADER_BYTES = 4;
 const FRAME_BYTES_MAX = 256 * 1024 * 1024;
 const LINE_BREAK = 10;
 
+// Taken before any code of the app runs, which might change them by mistake.
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+const encode = encoder.encode.bind(encoder);
+const decode = decoder.decode.bind(decoder);
+const { stringify, parse } = JSON;
 const NOTHING = new Uint8Array(0);
 
 export class Channel {
@@ -22,8 +26,8 @@ export class Channel {
   }
 
   send(header, payload = NOTHING) {
-    const head = encoder.encode(JSON.stringify(header));
-    const body = typeof payload === "string" ? encoder.encode(payload) : payload;
+    const head = encode(stringify(header));
+    const body = typeof payload === "string" ? encode(payload) : payload;
     const length = head.length + 1 + body.length;
     const frame = new Uint8Array(HEADER_BYTES + length);
     new DataView(frame.buffer).setUint32(0, length, true);
@@ -54,7 +58,7 @@ export async function* frames(chunks) {
       if (end > filled) break;
       const frame = buffer.slice(start + HEADER_BYTES, end);
       const lineBreak = frame.indexOf(LINE_BREAK);
-      yield { header: JSON.parse(decoder.decode(frame.subarray(0, lineBreak))), payload: frame.subarray(lineBreak + 1) };
+      yield { header: parse(decode(frame.subarray(0, lineBreak))), payload: frame.subarray(lineBreak + 1) };
       start = end;
     }
     buffer.copyWithin(0, start, filled);
@@ -63,5 +67,5 @@ export async function* frames(chunks) {
 }
 
 export function textOf(payload) {
-  return decoder.decode(payload);
+  return decode(payload);
 }

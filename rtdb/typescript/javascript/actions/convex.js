@@ -52,7 +52,7 @@ export function makeConvex(currentCall, bodies) {
         );
       }
       const { signal } = inCall();
-      const { body, send } = bodies.outgoing(blob.stream(), signal);
+      const { body, send } = bodies.outgoing(blob.stream().getReader(), signal);
       const args = { body, size: blob.size, type: blob.type || null, sha256: options?.sha256 ?? null };
       const stored = ask("storage/storeBlob", JSON.stringify(args));
       // What it fails with is what the server says; the body is then not asked for any more.

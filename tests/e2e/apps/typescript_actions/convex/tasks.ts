@@ -31,11 +31,15 @@ export const refuse = action({
   },
 });
 
+// Returns when there is a task of the name.
 export const wait = action({
-  args: { milliseconds: v.number() },
-  handler: async (ctx, { milliseconds }) => {
-    console.log("waiting", milliseconds);
-    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  args: { name: v.string() },
+  handler: async (ctx, { name }): Promise<string> => {
+    console.log("waiting for", name);
+    await ctx.runMutation(internal.tasks.add, { name: `waiting for ${name}` });
+    while (!(await ctx.runQuery(api.tasks.names, {})).includes(name)) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     return "waited";
   },
 });
