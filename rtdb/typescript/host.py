@@ -64,11 +64,13 @@ class HostDied(Exception):
     """The process ended, or was killed, while it ran something. ``code`` and the message are for the caller of what was
     running, ``words`` are the process's last ones, for the log."""
 
-    def __init__(self, message: str, *, code: str, words: str = "") -> None:
+    def __init__(self, message: str, *, code: str, words: str = "", was_killed: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.words = words
+        self.was_killed = was_killed
+        """By somebody else, which is not the doing of what was running."""
 
 
 class _Error(msgspec.Struct, frozen=True):
@@ -217,6 +219,16 @@ class Host:
 
     def begin(self, invocation: Invocation) -> Step:
         """Begin an execution and return how far it comes by itself. Raises HostDied, HostUnavailable."""
+        is_alone = not self._running
+        try:
+            return self._begin(invocation)
+        except HostDied as died:
+            # It has asked for nothing yet, and nobody else is hurt: in another process it may begin again.
+            if not (died.was_killed and is_alone):
+                raise
+        return self._begin(invocation)
+
+    def _begin(self, invocation: Invocation) -> Step:
         self._ready()
         self._executions += 1
         execution = self._executions
@@ -308,7 +320,9 @@ class Host:
             return _decoder.decode(head), payload
         except TimeoutError:
             self._died(f"it said nothing for {seconds_max:g} s", timed_out=True)
-        except (OSError, _Garbled, msgspec.DecodeError) as error:
+        except OSError as error:
+            self._died(str(error), is_lost=True)
+        except (_Garbled, msgspec.DecodeError) as error:
             self._died(str(error))
 
     def _send(self, header: dict[str, Any], lines: Sequence[bytes]) -> None:
@@ -317,7 +331,7 @@ class Host:
         try:
             self._deno.socket.sendall(len(body).to_bytes(_HEAD_BYTES, "little") + body)
         except OSError as error:
-            self._died(str(error))
+            self._died(str(error), is_lost=True)
 
     def _receive(self, source: socket.socket) -> list[bytes]:
         """Return the lines of the next frame."""
@@ -332,7 +346,7 @@ class Host:
                 return bytes(body + piece if body else piece).split(b"\n")
             body += piece
 
-    def _died(self, reason: str, *, timed_out: bool = False) -> NoReturn:
+    def _died(self, reason: str, *, timed_out: bool = False, is_lost: bool = False) -> NoReturn:
         """Bury the process and say why it is dead."""
         assert self._deno is not None
         code, words = self._deno.end()
@@ -357,6 +371,7 @@ class Host:
             f"The process that the function ran in has ended ({ending}; {reason}).",
             code="FunctionEndedProcess",
             words=words,
+            was_killed=is_lost and code == -signal.SIGKILL,
         )
 
 
@@ -369,7 +384,7 @@ def _read(source: socket.socket, count: int) -> bytearray:
     view = memoryview(buffer)
     while view:
         if not (got := source.recv_into(view)):
-            raise _Garbled("its socket is closed")
+            raise ConnectionResetError("its socket is closed")
         view = view[got:]
     return buffer
 

@@ -64,7 +64,7 @@ export const hungry = query({
     args: {},
     handler: async () => {
         const kept: string[][] = [];
-        for (;;) kept.push(new Array(100000).fill("x"));
+        for (;;) kept.push(new Array(2_000_000).fill("x"));
     },
 });
 

@@ -57,7 +57,7 @@ def push_modules(server: ServerProcess, modules: ModuleSet) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     directory = tmp_path_factory.mktemp("typescript")
-    arguments = ["--limit", "typescript_seconds_max=0.5"]
+    arguments = ["--limit", "typescript_seconds_max=2"]
     with ServerProcess(directory / "data", None, arguments) as server:
         push_modules(server, bundle_typescript({"counter": COUNTER, "schema": SCHEMA}))
         yield server
@@ -77,17 +77,25 @@ def test_a_subscribed_client_sees_what_a_mutation_writes(client: OfficialClient)
     assert (rows[0]["_id"], rows[0]["body"]) == (id, "hello")
 
 
-def test_a_query_follows_only_the_rows_it_has_looked_at(client: OfficialClient) -> None:
+def executions(server: ServerProcess, path: str) -> int:
+    """Return how often a function has run since the server started."""
+    headers = {"Authorization": f"Convex {server.admin_key}"}
+    answer = httpx.get(f"{server.url}/api/stream_function_logs", params={"cursor": 0}, headers=headers, timeout=30)
+    return sum(entry["identifier"] == path for entry in answer.json()["entries"])
+
+
+def test_a_query_follows_only_the_rows_it_has_looked_at(server: ServerProcess, client: OfficialClient) -> None:
     """Also in TypeScript, where rows are sent ahead: a row behind the first one is none of this query's business."""
     room = f"one {id(client)}"
     first = client.subscribe("counter:newest", {"room": room})
     everything = client.subscribe("counter:list", {"room": room})
     client.mutation("counter:send", {"room": room, "body": "first"})
     first.wait(lambda body: body == "first")
-    seen = len(first.values)
+    before = executions(server, "counter:newest")
     client.mutation("counter:send", {"room": room, "body": "second"})
     everything.wait(lambda rows: rows[0]["body"] == "second")
-    assert first.values[seen:] == []
+    assert executions(server, "counter:newest") == before
+    assert executions(server, "counter:list") > 0
 
 
 def test_errors_arrive_with_their_data_and_their_place(client: OfficialClient) -> None:
@@ -104,7 +112,7 @@ def test_errors_arrive_with_their_data_and_their_place(client: OfficialClient) -
 
 
 def test_a_function_that_does_not_end_costs_nobody_else_his_answer(client: OfficialClient) -> None:
-    for path, text in (("counter:endless", "timed out (maximum duration: 0.5s)"), ("counter:hungry", "out of memory")):
+    for path, text in (("counter:endless", "timed out (maximum duration: 2s)"), ("counter:hungry", "out of memory")):
         with pytest.raises(CallFailed, match=r"Function execution|JavaScript execution") as stopped:
             client.query(path)
         assert text in stopped.value.message

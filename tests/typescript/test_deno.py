@@ -119,7 +119,7 @@ def test_without_deno_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
 
 def test_a_process_out_of_memory_says_so_and_is_replaced(own: Functions) -> None:
     own.host = Host(PATIENT)
-    own.load(query("const all = []; for (;;) all.push(new Array(1000).fill({}));") + query("return 1;", "after"))
+    own.load(query("const all = []; for (;;) all.push(new Array(2e6).fill(0));") + query("return 1;", "after"))
     with pytest.raises(
         HostDied, match=r"JavaScript execution ran out of memory \(maximum memory usage: 64 MB\)"
     ) as died:
@@ -163,6 +163,14 @@ def test_a_killed_process_is_replaced_at_the_next_call(own: Functions) -> None:
     assert own.result() == 1
     # 40 ms on an idle machine; what is looked for here is a wait for something that does not come.
     assert time.monotonic() - begun < 5
+
+
+def test_a_process_that_is_killed_before_a_call_fails_nobody(own: Functions) -> None:
+    own.load(query("return 1;"))
+    for _ in range(5):
+        assert own.host.pid is not None
+        os.kill(own.host.pid, signal.SIGKILL)
+        assert own.result() == 1
 
 
 def test_a_process_that_says_nothing_is_killed(own: Functions) -> None:
