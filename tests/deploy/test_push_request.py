@@ -6,12 +6,50 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rtdb.config import Limits
 from rtdb.deploy.push_request import StartPush, WaitForSchema, decode_request, pushed_modules
-from rtdb.errors import RtdbError
-from rtdb.typescript.module_set import ModuleSet, NodeDependency, TypeScriptModule
+from rtdb.errors import BadRequestError, RtdbError, StalePushError
+from rtdb.functions.bundle import EMPTY, replace_typescript
+from rtdb.typescript.module_set import ModuleSet, NodeDependency, TypeScriptModule, module_set_of
 
 SEED = "ab" * 32
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=6,
+)
+"""JSON of any shape."""
+PATHS = st.sampled_from(
+    ["a.js", "b.js", "b/c.js", "d.js", "a.js/e.js", "a.js.map/f.js", "typescript.json/g.js", "../x.js"]
+)
+
+
+def modules_at(paths: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"path": paths, "source": st.text(max_size=8), "environment": st.sampled_from(["isolate", "node"])},
+        optional={"sourceMap": st.text(max_size=8)},
+    )
+
+
+HASHES = st.fixed_dictionaries({"path": PATHS, "environment": st.just("isolate"), "sha256": st.just("00")})
+APPS = st.fixed_dictionaries(
+    {
+        "udfServerVersion": st.just("1.48.0"),
+        "definition": st.none() | modules_at(st.just("convex.config.js")),
+        "changedModules": st.lists(modules_at(PATHS), max_size=3),
+    },
+    optional={
+        "schema": modules_at(st.sampled_from(["schema.js", "a.js"])) | ANYTHING,
+        "unchangedModuleHashes": st.lists(HASHES, max_size=1) | ANYTHING,
+        "dependencies": st.just([]) | ANYTHING,
+    },
+)
+BODIES = ANYTHING | st.fixed_dictionaries(
+    {"appDefinition": APPS}, optional={"nodeVersion": st.none() | ANYTHING, "componentDefinitions": ANYTHING}
+)
 
 
 def request(
@@ -143,3 +181,14 @@ def test_what_is_no_request_says_what_is_missing(body: bytes) -> None:
     with pytest.raises(RtdbError, match="This push cannot be read") as raised:
         decode_request(WaitForSchema, body)
     assert raised.value.code == "InvalidConfig"
+
+
+@given(BODIES)
+def test_no_request_makes_anything_but_a_refusal_or_a_set_of_modules(asked: Any) -> None:
+    """Whatever is sent in the place of whatever. What is taken is what a bundle gives back."""
+    try:
+        pushed = modules(decode_request(StartPush, msgspec.json.encode(asked)))
+        bundle = replace_typescript(EMPTY, pushed.files(), Limits())
+    except (BadRequestError, StalePushError):
+        return
+    assert module_set_of(bundle.files) == pushed
