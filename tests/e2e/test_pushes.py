@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from rtdb.config import Limits
+from rtdb.storage.environment import open_environment
+from rtdb.transaction.snapshot import Snapshot, SnapshotCache
 from rtdb.typescript.module_set import TypeScriptModule
 from tests.e2e.deploys import deploy, write_modules
 from tests.e2e.pushes import Push, function, schema
@@ -124,9 +126,10 @@ def test_a_step_whose_answer_was_lost_is_answered_again(server: ServerProcess, p
 
 
 def test_a_push_that_nothing_is_heard_of_is_given_up(server: ServerProcess, push: Push) -> None:
-    started = push.start({"a.js": LIST})
-    gone = threading.Event()
-    gone.wait(2.5)  # the limit, and what a slow machine is late
+    started = push.start({"a.js": LIST}, schema=schema("items", {"n": "number"}, {"by_n": ["n"]}))
+    assert push.wait(started) == {"type": "complete"}
+    assert indexes_of(server, "items") == {"by_creation_time", "by_n"}
+    wait_until(lambda: indexes_of(server, "items") == {"by_creation_time"})
     late = push.finish(started)
     assert (late.status_code, late.json()["code"]) == (409, "RaceDetected")
     assert "push_idle_seconds_max" in late.json()["message"]
@@ -206,9 +209,13 @@ def test_indexes_are_told_of_and_built_and_those_of_a_push_that_is_given_up_are_
     added = [{"name": "items.by_n", "type": "database", "fields": ["n"]}]
     assert started["schemaChange"]["indexDiffs"][""]["added_indexes"] == added
     assert push.wait(started) == {"type": "complete"}
-    # Another push: what the first one has built is dropped, and said to be added again.
+    # Another push: what the first one has built is dropped, and would be added again.
     started = push.start({"a.js": LIST})
     assert started["schemaChange"]["indexDiffs"][""]["added_indexes"] == []
+    assert push.wait(started) == {"type": "complete"}
+    assert indexes_of(server, "items") == {"by_creation_time"}
+    evaluated = push.post("/api/deploy2/evaluate_push", push.request({"a.js": LIST}, schema=indexed)).json()
+    assert evaluated["schemaChange"]["indexDiffs"][""]["added_indexes"] == added
     evaluated = push.post("/api/deploy2/evaluate_schema", push.request({"a.js": LIST}, schema=indexed)).json()
     (index,) = evaluated["componentSchemaEvaluations"][""]["indexes"]
     assert (index["name"], index["change"], index["numDocs"], index["needsBackfill"]) == (
@@ -287,6 +294,26 @@ def test_calls_go_on_while_apps_are_pushed(server: ServerProcess, push: Push) ->
     assert load.calls > 0
     assert call(server, "a:list") == [2]
     call(server, "items:clear")
+
+
+def test_a_server_without_deno_says_what_to_install(tmp_path: Path) -> None:
+    program = Path(__file__).parent / "broken" / "denoless_server.py"
+    with ServerProcess(tmp_path / "data", None, program=program) as server, Push(server) as push:
+        refused = push.post("/api/deploy2/start_push", push.request({"a.js": LIST}))
+        assert (refused.status_code, refused.json()["code"]) == (400, "TypeScriptUnavailable")
+        assert "pip install 'rtdb[typescript]'" in refused.json()["message"]
+        deploy(server, write_modules(tmp_path / "functions", items=PYTHON))
+        assert call(server, "items:version") == 1
+
+
+def indexes_of(server: ServerProcess, table: str) -> set[str]:
+    """Return the names of a table's indexes on the disk, whether in use or being built."""
+    with (
+        open_environment(server.data_dir, readonly=True, limits=Limits()) as environment,
+        Snapshot(environment, SnapshotCache()) as snapshot,
+    ):
+        found = snapshot.registry.table(table)
+        return set() if found is None else {index.name for index in found.stored}
 
 
 def failure(server: ServerProcess, path: str, args: dict[str, Any] | None = None) -> str:

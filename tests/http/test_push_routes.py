@@ -117,3 +117,21 @@ async def test_a_failure_says_why() -> None:
         )
         hub.on_push_step = answering(None, ExecutionError("RaceDetected", "another", system=409))
         assert reason(await client.post(HASHES, json={}, headers=headers)) == (409, "RaceDetected")
+
+
+async def test_a_report_is_taken_from_who_may_push_and_not_kept() -> None:
+    async with open_api() as (hub, client):
+        headers = {"Authorization": f"Convex {hub.admin_key}"}
+        taken = await client.post("/api/deploy2/report_push_completed", json={"spans": []}, headers=headers)
+        assert (taken.status_code, taken.json()) == (200, None)
+        refused = await client.post("/api/deploy2/report_push_completed", json={"spans": []})
+        assert refused.status_code in (401, 403)
+        assert hub.push_steps == []
+
+
+async def test_a_step_is_given_up_when_its_client_goes_away() -> None:
+    async with open_api() as (hub, client):
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(HASHES, json={"adminKey": hub.admin_key}, timeout=0.2)
+        (step,) = hub.push_steps
+        await hub.wait_until(lambda: hub.cancelled == [step.call])
