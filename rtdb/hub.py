@@ -83,6 +83,8 @@ class Hub:
         self._description = b""
         self._refused: frames.ExecutionError | None = None
         self._gateways: dict[int, tuple[Child, SocketLink]] = {}
+        self._gateways_to_come: dict[int, Child] = {}
+        """Started with the server, while it has nothing to say to them yet."""
         self._gateways_kept = 0
         self._gateways_ready = 0
         self._all_ready = trio.Event()
@@ -110,6 +112,8 @@ class Hub:
         given = None if config.functions is None else read_bundle(config.functions, config.limits)
         self._committer = start_child("rtdb.transaction.committer")
         self._committer_link = SocketLink(self._committer.socket, config.limits.frame_bytes_max)
+        # Loading its code takes a gateway as long as everything before it is needed.
+        self._gateways_to_come = {number: self._start_gateway(number) for number in range(len(self._listeners))}
         try:
             async with trio.open_nursery() as nursery:
                 opened = await self._start_committer(nursery)
@@ -137,6 +141,9 @@ class Hub:
                 await self._drain()
                 nursery.cancel_scope.cancel()
         finally:
+            for child in self._gateways_to_come.values():
+                child.kill()
+                child.wait()
             self._end_committer()
 
     # --- start --------------------------------------------------------------------------------------------------------
@@ -242,8 +249,13 @@ class Hub:
             raise HubFailure(message, EXIT_CONFIGURATION) from None
 
     def _start_gateways(self, nursery: trio.Nursery) -> None:
-        for number, listener in enumerate(self._listeners):
-            nursery.start_soon(self._keep_gateway, number, [listener, *self._site_listeners[number : number + 1]])
+        for number in range(len(self._listeners)):
+            nursery.start_soon(self._keep_gateway, number)
+
+    def _start_gateway(self, number: int) -> Child:
+        """Start a process that listens on the main port and, if there is one, on the site port."""
+        listeners = [self._listeners[number], *self._site_listeners[number : number + 1]]
+        return start_child("rtdb.gateway.gateway", [listener.fileno() for listener in listeners])
 
     def _announce(self) -> None:
         sys.stdout.write(f"rtdb is ready on {listening_origin(*self._listening_at())}\n")
@@ -308,11 +320,11 @@ class Hub:
 
     # --- gateways -----------------------------------------------------------------------------------------------------
 
-    async def _keep_gateway(self, number: int, listeners: list[socket.socket]) -> None:
-        """Have a gateway on these sockets, of the main port and of the site port, until the server is drained."""
+    async def _keep_gateway(self, number: int) -> None:
+        """Have this gateway until the server is drained."""
         self._gateways_kept += 1
         while not self._application.draining:
-            child = start_child("rtdb.gateway.gateway", [listener.fileno() for listener in listeners])
+            child = self._gateways_to_come.pop(number, None) or self._start_gateway(number)
             link = SocketLink(child.socket, self._config.limits.frame_bytes_max)
             try:
                 async with trio.open_nursery() as nursery:
