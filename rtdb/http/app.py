@@ -231,6 +231,7 @@ class HttpApplication:
         headers = read_headers(scope)
         answer = _Answer(send, [] if action is not None else self._shared_headers(scope["path"], headers))
         self._requests += 1
+        self._metrics.http_requests.set(self._requests)
         try:
             seconds = self._request_seconds_max
             if action is None and scope["path"] == UPLOAD_PATH:
@@ -244,6 +245,7 @@ class HttpApplication:
                 await send_response(answer.send, empty_response(408))
         finally:
             self._requests -= 1
+            self._metrics.http_requests.set(self._requests)
             self._metrics.count_response(answer.status)
 
     def _shared_headers(self, path: str, headers: RequestHeaders) -> Headers:

@@ -468,7 +468,8 @@ async def test_service_endpoints_answer() -> None:
         assert (await client.post("/echo", content=b"\x00" * 100_000)).content == b"\x00" * 100_000
         await client.post("/api/query", json=CALL)
         metrics = (await client.get("/metrics")).text
-        assert "rtdb_gateway_calls_total" in metrics
+        assert re.search(r'^rtdb_gateway_calls_total\{process="\d+"\} 1.0$', metrics, re.MULTILINE)
+        assert re.search(r'^rtdb_gateway_http_requests\{process="\d+"\} 1.0$', metrics, re.MULTILINE), "this one"
         assert 'status="200"' in metrics
         assert (await client.get("/api/check_admin_key")).status_code == 403
         headers = {"Authorization": f"Convex {hub.admin_key}"}
