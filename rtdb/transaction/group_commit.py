@@ -34,10 +34,10 @@ from rtdb.index.registry import Registry, load_registry
 from rtdb.link.frames import BlockApplied, Commit, ExecutionError, KeyChange, Loss, Rejection, Write
 from rtdb.storage.block import TransactionRecord, next_block
 from rtdb.storage.environment import Environment, ReadTransaction, WriteTransaction
-from rtdb.storage.keys import document_key
+from rtdb.storage.keys import BY_CREATION_TIME, BY_ID, document_key, index_number
 from rtdb.storage.local_log import LocalLog
 from rtdb.storage.meta import Position, read_log_id, read_position
-from rtdb.storage.system_tables import FIRST_USER_TABLE, SCHEDULED_JOBS_TABLE
+from rtdb.storage.system_tables import FIRST_USER_TABLE, SCHEDULED_JOBS_TABLE, SESSION_REQUESTS_TABLE
 from rtdb.storage.undo import read_undo
 from rtdb.transaction.apply import OpenBlock
 from rtdb.transaction.genesis import open_database
@@ -48,6 +48,11 @@ __all__ = ["INTERNAL_CALL", "Committer", "open_committer"]
 
 INTERNAL_CALL: Final = -1
 """The call number of the committer's own transactions: committed like others, answered to nobody."""
+
+FIRST_USER_INDEX: Final = index_number(FIRST_USER_TABLE, BY_ID)
+UNREAD_INDEXES: Final = frozenset(
+    index_number(SESSION_REQUESTS_TABLE, position) for position in (BY_ID, BY_CREATION_TIME)
+)
 
 
 class _Group:
@@ -188,7 +193,7 @@ class Committer:
             committed=group.committed,
             losses=group.losses,
             rejections=group.rejections,
-            changes=_distinct(group.changes),
+            changes=_news(group.changes),
             lane_pending=self._lane_pending,
             registry_changed=group.block.registry_changed,
         )
@@ -280,18 +285,24 @@ def used_bytes(txn: ReadTransaction) -> int:
     return sum(txn.bytes_of(database) for database in (txn.meta, txn.documents, txn.indexes, txn.log, txn.undo))
 
 
-def _distinct(changes: list[KeyChange]) -> list[KeyChange]:
-    """Leave out repetitions of "still has this key": a document written often in one block is news once."""
-    kept: list[KeyChange] = []
+def _news(changes: list[KeyChange]) -> list[KeyChange]:
+    """Return what the hub has to hear of, who looks for queries that have read the keys.
+
+    A key that a document still has is said once, as if it were new: a document is often written several times in one
+    block, and what matters is who has read the key. Of session records, which no query can read, nothing is said.
+    """
+    news: list[KeyChange] = []
     seen: set[tuple[int, bytes]] = set()
     for change in changes:
-        if change.new is not None and change.old == change.new:
-            place = (change.index, b"".join(change.new))
-            if place in seen:
-                continue
-            seen.add(place)
-        kept.append(change)
-    return kept
+        index, new = change.index, change.new
+        if new is not None and change.old == new and index >= FIRST_USER_INDEX:
+            place = (index, b"".join(new))
+            if place not in seen:
+                seen.add(place)
+                news.append(KeyChange(index, None, new))
+        elif index not in UNREAD_INDEXES:
+            news.append(change)
+    return news
 
 
 def _too_old(commit: Commit, seq: int) -> Loss:

@@ -26,6 +26,7 @@ from rtdb.storage.system_tables import (
     DEPLOYMENTS_TABLE,
     NAMES_INDEX,
     NEXT_TABLE_KEY,
+    SESSION_REQUESTS_TABLE,
     index_name_key,
     table_name_key,
 )
@@ -150,7 +151,16 @@ def test_insert_reports_a_key_in_every_index(bench: Workbench) -> None:
 def test_update_reports_keys_that_stayed_the_same_too(bench: Workbench) -> None:
     bench.commit(bench.transaction(put(1, author="ann")))
     applied = bench.commit(bench.transaction(put(1, author="ann", text="edited")))
-    assert applied.changes == [KeyChange(index, parts, parts) for index, parts in parts_of(1, "ann").items()]
+    # Once, as if they were new: it is said for the sake of who has read them.
+    assert applied.changes == [KeyChange(index, None, parts) for index, parts in parts_of(1, "ann").items()]
+
+
+def test_session_records_are_no_news(bench: Workbench) -> None:
+    """Nobody but the transactions that write them reads them, and those are checked here."""
+    record = document(SESSION_REQUESTS_TABLE, internal_id(9), {"session": "s", "request": 1.0})
+    session = Write(SESSION_REQUESTS_TABLE, internal_id(9), record)
+    applied = bench.commit(bench.transaction(put(1, author="ann"), session))
+    assert {change.index for change in applied.changes} == set(parts_of(1, "ann"))
 
 
 def test_deletion_reports_the_old_keys(bench: Workbench) -> None:

@@ -74,7 +74,8 @@ class BlockApplied(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="
     """One durable block. ``seq`` 0 marks a message with losses only: no block was written.
 
     ``committed`` pairs call and commit timestamp, in order. A transaction without writes is answered here too, with the
-    begin position's timestamp. ``lane_pending`` is the highest lane number contained so far.
+    begin position's timestamp. ``changes`` holds what queries can have read; a key that a document of the app still
+    has is there as if it were new. ``lane_pending`` is the highest lane number contained so far.
     """
 
     seq: int
