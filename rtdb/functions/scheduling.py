@@ -6,7 +6,9 @@ from typing import Any
 
 from rtdb.errors import BadRequestError, DeveloperError
 from rtdb.functions.app_loader import App
+from rtdb.functions.call_steps import path_of_handle
 from rtdb.functions.definition import FunctionDefinition
+from rtdb.functions.function_handle import HANDLE_PREFIX
 from rtdb.scheduler.scheduled_job import cancel_job, schedule_job
 from rtdb.transaction.transaction import Transaction
 from rtdb.values.function_path import FunctionPath, parse_function_path
@@ -50,6 +52,8 @@ def find_target(app: App, function: object) -> FunctionPath:
             f"Only functions can be scheduled. A function is named by its path or given itself, "
             f"not by {type(function).__name__}"
         )
+    if function.startswith(HANDLE_PREFIX):
+        return parse_function_path(path_of_handle(app, function))
     try:
         path = parse_function_path(function)
     except BadRequestError as error:

@@ -1,5 +1,6 @@
 import { query, mutation, internalMutation } from "./_generated/server";
 import { api, internal } from "./_generated/api";
+import { createFunctionHandle } from "convex/server";
 import { v, ConvexError } from "convex/values";
 
 const anything = api as any;
@@ -60,4 +61,14 @@ export const scheduled = internalMutation({
 export const wrongly = mutation({
     args: {},
     handler: async (ctx) => await ctx.runMutation(anything.snake.add, { text: 1 } as any),
+});
+
+export const handles = query({
+    args: {},
+    handler: async () => [await createFunctionHandle(api.both.add), await createFunctionHandle(anything.snake.add)],
+});
+
+export const byHandle = mutation({
+    args: { handle: v.string() },
+    handler: async (ctx, { handle }) => await ctx.runMutation(handle as any, { text: "by handle" }),
 });

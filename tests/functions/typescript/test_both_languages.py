@@ -49,6 +49,7 @@ def careless(ctx):
 
 @mutation
 def by_handle(ctx, handle):
+    ctx.scheduler.run_after(0, handle, {"text": "later"})
     return ctx.run_mutation(handle, {"text": "by handle"})
 """
 
@@ -93,6 +94,17 @@ def test_either_language_schedules_the_others_functions(app: AppBench) -> None:
     outcome = app.execute("both:scheduled", internal=True)
     assert outcome.error is None
     assert any(b"snake.js:add" in (write.value or b"") for write in outcome.writes)
+
+
+def test_a_handle_stands_for_its_function_in_either_language(app: AppBench) -> None:
+    handles = app.run("both:handles")
+    for path in ("both:byHandle", "snake:by_handle"):
+        for handle in handles:
+            app.run(path, {"handle": handle})
+    assert app.run("both:texts") == ["by handle"] * 4
+    for path in ("both:byHandle", "snake:by_handle"):
+        error = app.error(path, {"handle": "function://nothing"})
+        assert error.message.startswith("Uncaught Error: Couldn't resolve the function handle function://nothing")
 
 
 def test_a_function_defined_twice_is_refused(tmp_path: Path) -> None:
