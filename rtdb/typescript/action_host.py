@@ -44,6 +44,9 @@ __all__ = ["ActionHost"]
 PING_SECONDS: Final = 0.5
 """How often a process with calls is asked whether it is still there."""
 
+HEAP_SHARE_MAX: Final = 0.5
+"""Of the memory that a process may have for JavaScript: with more in use when a call ends it gets no others."""
+
 _LENGTH_BYTES: Final = 4
 _RECEIVE_BYTES: Final = 1 << 16
 _STRAYS_MAX: Final = 100
@@ -362,6 +365,9 @@ class ActionHost:
                     call.end(b"", self._threw(frame, payload))
             case "stray":
                 self._log_stray(frame, payload)
+            case "heap":
+                if frame.bytes > HEAP_SHARE_MAX * self._limits.typescript_action_heap_bytes_max:
+                    self.retire()
             case "pong":
                 pass
             case "chunk" | "credit" | "broken" | "cancelBody":

@@ -44,6 +44,8 @@ class ActionHosts:
         self._limits = limits
         self._hosts: list[ActionHost] = []
         """Those that take calls."""
+        self.started = 0
+        """Processes that were ever started."""
         self._variables: Variables = {}
         self._starting = trio.Lock()
         self._nursery: trio.Nursery | None = None
@@ -96,5 +98,6 @@ class ActionHosts:
         assert self._nursery is not None, "run first"
         kind = self._kind
         host = ActionHost(self._limits, self._maps, kind.start_process, name=kind.name)
+        self.started += 1
         await self._nursery.start(partial(host.run, kind.start, kind.payload, variables))
         self._hosts.append(host)

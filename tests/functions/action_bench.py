@@ -57,6 +57,7 @@ class ActionBench:
         self.pulse = Pulse(bytearray(SIZE))
         self.blobs = BlobStore(directory / "data", SeededRandom(6))
         self.blobs.prepare()
+        self.typescript = None if typescript is None else TypeScriptActions(app, typescript, config)
         self.runner = ActionRunner(
             app,
             limits,
@@ -68,7 +69,7 @@ class ActionBench:
             blobs=self.blobs,
             addresses=self.app.services.addresses,
             built_in=built_in_variables("http://cloud", "http://site"),
-            typescript=None if typescript is None else TypeScriptActions(app, typescript, config),
+            typescript=self.typescript,
         )
         self.requests: list[CallRequest] = []
         self.heads: dict[int, HttpActionHead] = {}

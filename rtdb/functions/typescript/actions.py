@@ -49,9 +49,9 @@ class TypeScriptActions:
         self._instance_name = config.instance_name
         self._limits = config.limits
         maps = SourceMaps(modules)
-        self._hosts = {"isolate": ActionHosts(_deno(modules, config), maps, config.limits)}
+        self.hosts = {"isolate": ActionHosts(_deno(modules, config), maps, config.limits)}
         if node_modules_of(modules):
-            self._hosts["node"] = ActionHosts(_node(node_app_of(app.root, modules), config.limits), maps, config.limits)
+            self.hosts["node"] = ActionHosts(_node(node_app_of(app.root, modules), config.limits), maps, config.limits)
 
     @property
     def has_routes(self) -> bool:
@@ -61,7 +61,7 @@ class TypeScriptActions:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the processes alive until cancelled."""
         async with trio.open_nursery() as nursery:
-            for hosts in self._hosts.values():
+            for hosts in self.hosts.values():
                 await nursery.start(hosts.run)
             task_status.started()
 
@@ -80,7 +80,7 @@ class TypeScriptActions:
         syscalls = ActionSyscalls(self._app, path.short, operations, invocation, self._instance_name)
         try:
             module = f"{path.module}.js"
-            host = await self._hosts[self._modules.by_path[module].environment].host(variables)
+            host = await self.hosts[self._modules.by_path[module].environment].host(variables)
             return await host.invoke(module, path.export, b"[%b]" % arguments, variables, syscalls)
         except (ActionThrew, ActionHostDied) as ended:
             raise self._failed(path.short, ended) from None
@@ -104,7 +104,7 @@ class TypeScriptActions:
             await respond(Response(_body_of(head), head.status, head.headers))
 
         try:
-            host = await self._hosts["isolate"].host(variables)
+            host = await self.hosts["isolate"].host(variables)
             await host.answer(HTTP_MODULE, asked, variables, syscalls, disconnected, respond_to)
         except (ActionThrew, ActionHostDied) as ended:
             raise self._failed(f"{request.method} {request.path}", ended) from None

@@ -3,12 +3,13 @@
 // the bytes, rtdb/typescript/action_host.py the other end)::
 //
 //     start, variables, begin, end, disconnected, answer, refuse, ping    ─▶
-//     hello, request, log, head, returned, threw, pong                    ◀─
+//     hello, request, log, stray, head, returned, threw, heap, pong       ◀─
 //     chunk, credit, broken, cancelBody                                   both
 
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { createRequire } from "node:module";
 import nodeProcess from "node:process";
+import { getHeapStatistics } from "node:v8";
 import vm from "node:vm";
 
 import { analyzeModule } from "./actions/analysis.js";
@@ -22,6 +23,7 @@ import { FileModules, MemoryModules } from "./actions/modules.js";
 
 const calls = new Map();
 const nativeTimeout = setTimeout;
+const HEAP_MILLISECONDS = 100;
 const NOTHING = new Uint8Array(0);
 const running = new AsyncLocalStorage();
 const currentCall = () => running.getStore();
@@ -76,7 +78,7 @@ function start({ inspect, window, operations, ipv6, directory, variables: values
     // With an address of version 4 of its own it connects to no other: ranges of version 6 cannot be denied.
     const client = platform.createHttpClient(ipv6 ? {} : { localAddress: "0.0.0.0" });
     installSandbox({ AsyncLocalStorage, AsyncResource, currentCall, client });
-    modules = new MemoryModules(vm, JSON.parse(textOf(payload)));
+    modules = new MemoryModules(vm, JSON.parse(textOf(payload)), () => currentCall().graph);
   } else {
     installNode({ variables: values, require: createRequire(new URL("index.js", directory)) });
     modulesAreIn(directory);
@@ -109,20 +111,34 @@ function watchForErrors() {
 
 function begin(header, payload) {
   const run = (call, callback) => running.run(call, callback);
-  const call = new Call(channel, header.call, variables, operationsMax, run, () => calls.delete(header.call));
+  const finished = () => {
+    calls.delete(header.call);
+    sayHeap();
+  };
+  const call = new Call(channel, header.call, variables, operationsMax, run, finished);
   calls.set(header.call, call);
   run(call, async () => {
     try {
+      call.graph = modules.newGraph();
       if (header.request !== undefined) await answerRequest(call, header);
-      else call.returned(await runAction(header, textOf(payload)));
+      else call.returned(await runAction(call, header, textOf(payload)));
     } catch (error) {
       call.threw(error);
     }
   });
 }
 
-async function runAction({ module, export: name }, args) {
-  const namespace = await modules.import(module);
+// How much memory there is in use is what the app leaks, among others: a process that has much is replaced.
+let heapSaid = 0;
+function sayHeap() {
+  const now = performance.now();
+  if (now - heapSaid < HEAP_MILLISECONDS) return;
+  heapSaid = now;
+  channel.send({ type: "heap", bytes: getHeapStatistics().used_heap_size });
+}
+
+async function runAction(call, { module, export: name }, args) {
+  const namespace = await call.graph.import(module);
   const action = Object.hasOwn(namespace, name) ? namespace[name] : undefined;
   if (action === undefined) throw new Refused(`Couldn't find "${name}" in module "${module}".`);
   if (action?.isAction !== true) {
@@ -135,7 +151,7 @@ async function answerRequest(call, { request, module }) {
   // At once: the client may be gone before the modules are there.
   const disconnection = new AbortController();
   call.disconnected = () => call.abort(disconnection, new DOMException("The client has gone away.", "AbortError"));
-  const router = (await modules.import(module)).default;
+  const router = (await call.graph.import(module)).default;
   if (router?.isRouter !== true) throw new Refused("The default export of `convex/http.js` is not a Router.");
   const url = new URL(request.url);
   const found = router.lookup(url.pathname, request.method);
