@@ -29,6 +29,10 @@ _NO_USAGE: Final = (
     "This server has no usage limits and does not meter usage: that belongs to plans of Convex's cloud. Its own limits "
     "are settings of the server, and `GET /metrics` counts what it does."
 )
+_OLD_PUSH: Final = (
+    "This version of the official command line pushes in a way that this server does not know. Install one that "
+    "is 1.28 at least: `npm install convex@latest`."
+)
 
 _REFUSED: Final[dict[tuple[str, str], str]] = {
     ("POST", "/api/export/request/zip"): _NO_EXPORT,
@@ -37,6 +41,8 @@ _REFUSED: Final[dict[tuple[str, str], str]] = {
     ("GET", "/api/v1/get_current_usage"): _NO_USAGE,
     ("GET", "/api/v1/list_usage_limits"): _NO_USAGE,
     ("POST", "/api/v1/create_usage_limit"): _NO_USAGE,
+    ("POST", "/api/prepare_schema"): _OLD_PUSH,
+    ("POST", "/api/push_config"): _OLD_PUSH,
 }
 
 

@@ -15,6 +15,7 @@ from tests.http.test_app import open_api
         ("GET", "/api/v1/list_usage_limits", "GET /metrics"),
         ("GET", "/api/v1/get_current_usage", "GET /metrics"),
         ("POST", "/api/v1/create_usage_limit", "GET /metrics"),
+        ("POST", "/api/prepare_schema", "npm install convex@latest"),
     ],
 )
 async def test_a_route_that_is_not_there_is_refused_in_a_way_that_nobody_asks_again(
