@@ -93,6 +93,8 @@ class _FunctionRun:
     def _invocation(self, arguments: bytes) -> Invocation:
         path, invocation = self._function.path, self._scope.invocation
         assert self._function.kind != "action", "actions run elsewhere"
+        if b"\n" in arguments:
+            arguments = canonicalize(arguments)  # a frame has a line for them
         return Invocation(
             module=f"{path.module}.js",
             export=path.export,

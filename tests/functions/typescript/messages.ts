@@ -192,3 +192,5 @@ export const stamp = mutation({
     args: {},
     handler: async (ctx) => await ctx.db.insert("notes", { at: (ctx.db as any).vars.commitTs }),
 });
+
+export const echo = query({ args: { value: v.any() }, handler: async (ctx, { value }) => value });

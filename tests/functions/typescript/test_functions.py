@@ -55,6 +55,20 @@ def test_results_are_canonical(app: AppBench) -> None:
     assert outcome.result == (b'{"componentPath":"","name":"messages:evaluate","type":"query","visibility":"public"}')
 
 
+@pytest.mark.parametrize(
+    ("args", "result"),
+    [
+        (b'{"value":\n 1}', b"1.0"),
+        (b' \n[\r\n{"value": "a\\nb"} ]\n', b'"a\\nb"'),
+        (b'{"value":{"$integer":"AQAAAAAAAAA="}}', b'{"$integer":"AQAAAAAAAAA="}'),
+        (b'{"value":-0.0}', b'{"$float":"AAAAAAAAAIA="}'),
+        ('{"value":"\u2028é"}'.encode(), '"\u2028é"'.encode()),
+    ],
+)
+def test_arguments_may_be_written_in_any_way(app: AppBench, args: bytes, result: bytes) -> None:
+    assert app.execute("messages:echo", raw_args=args).result == result
+
+
 def test_an_error_names_the_place_in_the_authors_file(app: AppBench) -> None:
     error = app.error("messages:fail")
     line = next(number for number, text in enumerate(MESSAGES.split("\n"), 1) if "nothing works" in text)
