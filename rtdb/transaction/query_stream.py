@@ -129,6 +129,11 @@ class QueryStream:
             self.take_end()
         return rows, self._ended
 
+    @property
+    def given_rows(self) -> int:
+        """How many rows the reader has been given that it may have taken: all but those it forgot."""
+        return self._taken_rows + len(self._ahead)
+
     def take_through(self, rows: int) -> None:
         """Note that so many rows have been taken since the beginning. Raises LimitError."""
         if rows <= self._taken_rows:

@@ -133,15 +133,23 @@ def read_analysis(lines: Sequence[bytes], maps: SourceMaps, seconds_max: float, 
         try:
             module = _decoder.decode(line)
         except msgspec.DecodeError as error:
-            path = msgspec.json.decode(line, type=_Path).path
             raise AnalysisError(
-                f"Failed to analyze {path}: The module's exports could not be read: {error}", code="InvalidModules"
+                f"Failed to analyze {_path_of(line)}: The module's exports could not be read: {error}",
+                code="InvalidModules",
             ) from None
         _check(module, maps, seconds_max, frames_max)
         if module.special is not None and module.special.json is not None:
             special[module.path] = module.special.json
         modules[module.path] = _analyzed(module, maps)
     return Analysis(modules, special.get(SCHEMA), special.get(AUTH_CONFIG), special.get(APP_DEFINITION))
+
+
+def _path_of(line: bytes) -> str:
+    """Return what a line that cannot be read is about, as far as it says so."""
+    try:
+        return msgspec.json.decode(line, type=_Path).path
+    except msgspec.DecodeError:
+        return "the modules"
 
 
 def _check(module: _Module, maps: SourceMaps, seconds_max: float, frames_max: int) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -97,6 +97,8 @@ class _Frame(msgspec.Struct):
     deno: str = ""
 
 
+_STEPS: Final = {"syscalls", "returned", "threw"}
+
 _decoder = msgspec.json.Decoder(_Frame)
 _encoder = msgspec.json.Encoder()
 
@@ -157,7 +159,7 @@ class Host:
             },
         }
         try:
-            hello, _ = self._exchange(start, (), limits.typescript_start_seconds_max)
+            hello, _ = self._exchange(start, (), limits.typescript_start_seconds_max, {"hello"})
         except HostDied as died:
             raise HostUnavailable(f"Deno could not be started: {died.message} {died.words}".rstrip()) from died
         self._deno.limit_memory(
@@ -185,7 +187,7 @@ class Host:
             "importSeed": _seed_numbers(bytes.fromhex(modules.import_seed)),
             "importMs": modules.import_ns // _NS_PER_MS,
         }
-        self._exchange(frame, (), self._limits.typescript_start_seconds_max)
+        self._exchange(frame, (), self._limits.typescript_start_seconds_max, {"loaded"})
 
     def _ready(self) -> None:
         """Have a process with the modules, after one has died: also one that ended while nothing ran in it."""
@@ -212,7 +214,7 @@ class Host:
         frame = {"type": "analyze", "paths": paths, "variables": dict(variables), "milliseconds": seconds * 1000}
         try:
             # It also makes a context for each module, which is not the modules' time.
-            _, lines = self._exchange(frame, (), seconds + self._limits.typescript_start_seconds_max)
+            _, lines = self._exchange(frame, (), seconds + self._limits.typescript_start_seconds_max, {"analyzed"})
         except HostDied as died:
             raise AnalysisError(f"Failed to analyze the modules: {died.message}") from died
         return read_analysis(lines, self._maps, seconds, self._limits.error_frames_max)
@@ -277,9 +279,13 @@ class Host:
 
     def _step(self, header: dict[str, Any], lines: Sequence[bytes]) -> Step:
         limits = self._limits
-        frame, payload = self._exchange(
-            header, lines, limits.typescript_seconds_max + limits.typescript_silence_seconds_max
-        )
+        seconds_max = limits.typescript_seconds_max + limits.typescript_silence_seconds_max
+        frame, payload = self._exchange(header, lines, seconds_max, _STEPS)
+        if frame.execution != header["execution"]:
+            self.condemn(f"it answers for execution {frame.execution} instead of {header['execution']}")
+        lines_due = len(frame.requests) if frame.type == "syscalls" else int(frame.type == "returned")
+        if len(payload) != lines_due or (frame.type == "syscalls" and not payload):
+            self.condemn(f"its frame has {len(payload)} lines instead of {lines_due}")
         if frame.type == "syscalls":
             requests = [
                 SyscallRequest(number, op, args, synchronous, query)
@@ -309,15 +315,18 @@ class Host:
         return Threw(code=code, message=message, frames=frames, data=data, **_common(frame))
 
     def _exchange(
-        self, header: dict[str, Any], lines: Sequence[bytes], seconds_max: float
+        self, header: dict[str, Any], lines: Sequence[bytes], seconds_max: float, expected: Set[str]
     ) -> tuple[_Frame, list[bytes]]:
-        """Send a frame and return the one that comes back. Raises HostDied."""
+        """Send a frame and return the one that comes back, of one of these types. Raises HostDied."""
         self._send(header, lines)
         assert self._deno is not None
         try:
             self._deno.socket.settimeout(seconds_max)
             head, *payload = self._receive(self._deno.socket)
-            return _decoder.decode(head), payload
+            frame = _decoder.decode(head)
+            if frame.type not in expected:
+                raise _Garbled(f"it sent a frame of type {frame.type}")
+            return frame, payload
         except TimeoutError:
             self._died(f"it said nothing for {seconds_max:g} s", timed_out=True)
         except OSError as error:
@@ -342,9 +351,15 @@ class Host:
             if len(body) + length > self._limits.frame_bytes_max:
                 raise _Garbled(f"it sent a frame of {len(body) + length} bytes")
             piece = _read(source, length)
+            if not length:
+                raise _Garbled("it sent a frame with nothing in it")
             if not head & _MORE:
                 return bytes(body + piece if body else piece).split(b"\n")
             body += piece
+
+    def condemn(self, reason: str) -> NoReturn:
+        """End the process because it has said what it must not, which only one does that is no longer ours."""
+        self._died(reason)
 
     def _died(self, reason: str, *, timed_out: bool = False, is_lost: bool = False) -> NoReturn:
         """Bury the process and say why it is dead."""

@@ -112,6 +112,8 @@ class _FunctionRun:
         invocation.read_time |= step.looked_at_time
         try:
             for use in step.streams:
+                if not self._syscalls.has_given(use.query, use.rows):
+                    self._host.condemn(f"it has read {use.rows} rows of a query, of which it was not given as many")
                 self._syscalls.note_use(use.query, use.rows, ended=use.ended, closed=use.closed)
         except DeveloperError as error:
             # More was read than may be, out of what had been sent ahead. The code cannot be told any more.

@@ -177,6 +177,11 @@ class TransactionSyscalls:
             stream = self._streams[query] = transaction.open_query(prepared)
         return stream.next_batch()
 
+    def has_given(self, query: int, rows: int) -> bool:
+        """Return whether so many rows of a query can have been used."""
+        stream = self._streams.get(query)
+        return rows <= (0 if stream is None else stream.given_rows)
+
     def note_use(self, query: int, rows: int, *, ended: bool, closed: bool) -> None:
         """Note how many of all rows of a query have been used. Raises LimitError."""
         stream = self._streams.get(query)

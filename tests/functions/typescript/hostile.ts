@@ -38,4 +38,6 @@ export const returned = Object.assign(() => {}, {
   },
 });
 
+export const listed = query({ handler: (ctx) => (ctx.db as any).query("notes").take(3) });
+
 export const fine = query({ handler: () => "fine" });

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from rtdb.config import Limits
 from rtdb.functions.typescript.transaction_syscalls import _asynchronous, _synchronous
+from rtdb.typescript.steps import Reply, Step, StreamUse
 from tests.functions.app_bench import AppBench
 from tests.functions.typescript.typescript_bench import typescript_bench
 
@@ -138,3 +140,23 @@ def test_a_result_that_is_no_value_is_the_functions_error(app: AppBench, text: s
     error = app.error("hostile:returned", args)
     assert error.code == code
     assert app.run("hostile:fine") == "fine"
+
+
+def test_rows_that_were_never_given_cannot_have_been_read(app: AppBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read decides about conflicts and invalidations: a process that invents it is not trusted any more."""
+    host = app.app.host
+    assert host is not None
+    pid = host.pid
+    with monkeypatch.context() as patched:
+        resume = host.resume
+
+        def lie(execution: int, replies: Sequence[Reply]) -> Step:
+            step = resume(execution, replies)
+            return msgspec.structs.replace(step, streams=[StreamUse(0, 1000, False, False)])
+
+        patched.setattr(host, "resume", lie)
+        error = app.error("hostile:listed")
+    assert error.code == "FunctionEndedProcess"
+    assert "it has read 1000 rows of a query, of which it was not given as many" in error.message
+    assert app.run("hostile:listed") == []
+    assert host.pid not in (None, pid)
