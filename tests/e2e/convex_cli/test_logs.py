@@ -47,4 +47,4 @@ def test_a_wrong_key_ends_them_at_once(convex: CommandLine) -> None:
     refused = convex.run("logs", key="rtdb|0123456789abcdef")
     assert refused.code == 1
     assert "The provided admin key was invalid for this instance" in refused.err
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20  # and not for ever
