@@ -99,6 +99,7 @@ class Application:
         """Take note of the app's functions, whose kinds decide how a call is run, and of whether it has routes."""
         self._functions = {function.path: function.kind for function in description.functions}
         self._http_actions.enabled = description.routes is not None
+        self._log.in_node = frozenset(function.path for function in description.functions if function.in_node)
 
     def kind_of(self, path: str) -> frames.FunctionKind | None:
         """Return the kind of the app's function with this path, None if there is none."""

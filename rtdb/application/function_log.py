@@ -64,6 +64,8 @@ class FunctionLog:
         self._newest = 0
         self._dropped = 0
         """The cursor of the newest record that is not kept any more."""
+        self.in_node: frozenset[str] = frozenset()
+        """The paths of the app's functions that run in Node."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -95,6 +97,7 @@ class FunctionLog:
                 result_bytes=None if outcome.result is None else len(outcome.result),
                 usage=outcome.usage,
                 http_status=completion.http_status,
+                in_node=completion.source in self.in_node,
             )
         )
         if outcome.log_lines and outcome.kind not in TOLD_WHILE_RUNNING:

@@ -52,6 +52,8 @@ class PartFunction(NamedTuple):
     """Its code in Python, None for a function of a TypeScript module."""
     position: Position | None = None
     """Where it is in the developer's source, as far as that is known."""
+    in_node: bool = False
+    """Whether its module begins with "use node"."""
 
 
 class PartCron(NamedTuple):
@@ -228,6 +230,7 @@ def _describe(function: PartFunction) -> FunctionDescription:
         args=function.args.to_json(),
         returns=None if function.returns is None else function.returns.to_json(),
         position=function.position,
+        in_node=function.in_node,
     )
 
 

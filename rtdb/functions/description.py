@@ -36,7 +36,7 @@ class Position(msgspec.Struct, frozen=True):
 class FunctionDescription(msgspec.Struct, frozen=True, omit_defaults=True):
     """One function: ``path`` is canonical (``folder/module:export``), ``returns`` None when nothing was declared.
 
-    ``position`` is where it is defined, None where nobody can tell.
+    ``position`` is where it is defined, None where nobody can tell; ``in_node``, whether it runs in Node.
     """
 
     path: str
@@ -45,6 +45,7 @@ class FunctionDescription(msgspec.Struct, frozen=True, omit_defaults=True):
     args: dict[str, Any]
     returns: dict[str, Any] | None
     position: Position | None = None
+    in_node: bool = False
 
 
 class RouteDescription(msgspec.Struct, frozen=True):

@@ -102,7 +102,7 @@ class _Completion(msgspec.Struct, rename="camel", tag_field="kind", tag="Complet
     will_retry: bool
     execution_timestamp: float
     identity_type: IdentityType
-    environment: Literal["isolate"]
+    environment: Literal["isolate", "node"]
 
 
 class _Answer(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -172,7 +172,7 @@ def _entry(record: LogRecord, server: int, wanted: LogFormat) -> _Progress | _Co
         will_retry=False,
         execution_timestamp=ended - seconds,
         identity_type=record.identity,
-        environment="isolate",
+        environment="node" if record.in_node else "isolate",
     )
 
 

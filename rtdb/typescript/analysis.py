@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from rtdb.errors import BadRequestError
+from rtdb.typescript.module_set import Environment
 from rtdb.typescript.source_map import Position
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.thrown import Thrown, describe
@@ -56,6 +57,7 @@ class AnalyzedModule(msgspec.Struct, frozen=True):
     functions: Sequence[AnalyzedFunction]
     routes: Sequence[Route] | None = None
     crons: str | None = None
+    environment: Environment = "isolate"
 
 
 class Analysis(msgspec.Struct, frozen=True):

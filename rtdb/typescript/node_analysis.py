@@ -133,7 +133,7 @@ def _read(said: bytes, modules: ModuleSet, limits: Limits) -> list[AnalyzedModul
         source = modules.by_path[path].source
         functions = [_function(path, function, source, maps) for function in module.functions]
         functions.sort(key=lambda function: (-1, -1) if function.position is None else function.position[1:])
-        analyzed.append(AnalyzedModule(path, functions))
+        analyzed.append(AnalyzedModule(path, functions, environment="node"))
     return analyzed
 
 

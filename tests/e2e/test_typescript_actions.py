@@ -272,3 +272,12 @@ def test_what_node_needs_is_made_anew_when_it_is_gone(server: ServerProcess) -> 
     server.start()
     answer = run(server, "reports:write", {"name": "again"})
     assert answer["status"] == "success", answer
+
+
+def test_the_function_log_says_what_ran_in_node(server: ServerProcess) -> None:
+    assert run(server, "reports:file")["status"] == "success"
+    headers = {"Authorization": f"Convex {server.admin_key}"}
+    answer = httpx.get(f"{server.url}/api/stream_function_logs?cursor=0", headers=headers, timeout=30)
+    completed = [entry for entry in answer.json()["entries"] if entry["kind"] == "Completion"]
+    assert {entry["environment"] for entry in completed if entry["identifier"] == "reports:file"} == {"node"}
+    assert {entry["environment"] for entry in completed if entry["udfType"] == "Mutation"} <= {"isolate"}

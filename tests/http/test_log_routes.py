@@ -223,6 +223,10 @@ async def test_parameters_that_make_no_sense_are_refused(query: str) -> None:
         assert hub.polls == []
 
 
+def test_a_completion_says_where_it_ran() -> None:
+    assert [entry["environment"] for entry in entries(RECORD, changed(in_node=True))] == ["isolate", "node"]
+
+
 async def test_only_administrators_read_it() -> None:
     async with open_log() as (hub, client):
         del client.headers["Authorization"]

@@ -75,6 +75,7 @@ def _recalled(function: FunctionDescription) -> PartFunction:
         args=validator_from_json(function.args),
         returns=None if function.returns is None else validator_from_json(function.returns),
         position=function.position,
+        in_node=function.in_node,
     )
 
 
@@ -90,6 +91,7 @@ def _function(module: AnalyzedModule, function: AnalyzedFunction) -> PartFunctio
             args=args,
             returns=None if returns is None else validator_from_json(returns),
             position=None if function.position is None else Position(*function.position),
+            in_node=module.environment == "node",
         )
     except (BadRequestError, msgspec.DecodeError) as error:
         raise load_error(f"Failed to analyze {module.path}: {function.name}: {error}") from error

@@ -31,6 +31,8 @@ class LogRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     usage: DatabaseUsage
     http_status: int = 0
     """Of the answer of an HTTP action."""
+    in_node: bool = False
+    """Whether it ran in Node. Of lines of an action under way it is not said."""
 
 
 class LogPoll(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="log_poll"):
