@@ -184,6 +184,11 @@ class Host:
         frame = {
             "type": "load",
             "modules": [(module.path, module.source) for module in modules.modules if module.environment == "isolate"],
+            "maps": [
+                (module.path, module.source_map)
+                for module in modules.modules
+                if module.environment == "isolate" and module.source_map is not None
+            ],
             "importSeed": _seed_numbers(bytes.fromhex(modules.import_seed)),
             "importMs": modules.import_ns // _NS_PER_MS,
         }

@@ -7,7 +7,8 @@
         at async handler (convex:/profiles.js:44:24)
         at async invokeFunction (convex:/_deps/TXWGU4T3.js:2476:9)
 
-A frame that no source map knows, or that belongs to the library's own machinery, helps nobody.
+A frame that no source map knows, or that belongs to the library's own machinery, helps nobody. Stacks of queries and
+mutations are in the author's files already: their code reads them so (`javascript/source_maps.js`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from rtdb.typescript.source_map import Position, SourceMap
 __all__ = ["SourceMaps"]
 
 _FRAME: Final = re.compile(
-    r"^\s+at (?:(?P<function>.*) \()?convex:/(?P<path>[^():]+):(?P<line>\d{1,9}):(?P<column>\d{1,9})\)?$"
+    r"^\s+at (?:(?P<function>.*) \()?(?P<generated>convex:/)?(?P<path>[^/():][^():]*)"
+    r":(?P<line>\d{1,9}):(?P<column>\d{1,9})\)?$"
 )
 _MACHINERY: Final = ("udf-runtime/src", "convex/src/server/impl")
 
@@ -53,7 +55,10 @@ class SourceMaps:
         """Return the text of a frame and whether it is the library's machinery; None if it is not of a module."""
         if (match := _FRAME.match(line)) is None:
             return None
-        found = self.find(match["path"], int(match["line"]) - 1, int(match["column"]) - 1)
+        found: Position | None = Position(match["path"], int(match["line"]) - 1, int(match["column"]) - 1)
+        if match["generated"]:
+            assert found is not None
+            found = self.find(*found)
         if found is None:
             return None
         place = f"{found.path}:{found.line + 1}:{found.column + 1}"

@@ -33,6 +33,7 @@ function run({ source, phase, now, origin, seed, variables, leak }) {
       else reject(JSON.stringify({ message: operation, data: { a: 1 } }));
     },
     abort: (message) => void aborted.push(message),
+    sourcePlace: () => "",
   });
   // What must never happen, for the tests that would find it.
   if (leak) context.leaked = (value) => value;

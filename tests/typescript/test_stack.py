@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from rtdb.typescript.host import Host
 from rtdb.typescript.stack import SourceMaps
+from tests.typescript.bundling import bundle_typescript
 from tests.typescript.conftest import Functions, module_set, query
 from tests.typescript.test_source_map import encoded
 
@@ -73,6 +76,57 @@ def test_a_deep_stack_is_cut(maps: SourceMaps) -> None:
 )
 def test_a_stack_that_somebody_made_up_shows_nothing(maps: SourceMaps, stack: str) -> None:
     assert maps.frames(stack, 32) == ""
+
+
+def test_frames_that_are_in_the_authors_files_already_stay(maps: SourceMaps) -> None:
+    stack = """Error: x
+    at run (../node_modules/convex/src/server/impl/registration_impl.ts:7:1)
+    at handler (../convex/users.ts:12:9)
+    at ../convex/users.ts:30:1"""
+    assert maps.frames(stack, 32) == "    at handler (../convex/users.ts:12:9)\n    at ../convex/users.ts:30:1\n"
+
+
+@pytest.mark.slow
+def test_an_apps_code_reads_stacks_in_its_own_files(host: Host) -> None:
+    """Every frame, at every depth: compared with what the map in Python says of the same places."""
+    source = """
+        import { query } from "./_generated/server";
+        const deep = (n: number): string => (n === 0 ? String(new Error("deep").stack) : deep(n - 1));
+        class Made {
+            stack: string;
+            constructor() {
+                this.stack = deep(2);
+            }
+        }
+        export const read = query({ args: {}, handler: async () => {
+            await null;
+            return [new Made().stack, await Promise.resolve().then(() => deep(0)), [1].map(() => deep(0))[0]];
+        } });
+    """
+    modules = bundle_typescript({"m": source})
+    unmapped = msgspec.structs.replace(
+        modules, modules=tuple(msgspec.structs.replace(each, source_map=None) for each in modules.modules)
+    )
+    maps = SourceMaps(modules)
+    stacks = []
+    for each in (modules, unmapped):
+        host.load(each)
+        functions = Functions(host)
+        stacks.append(functions.result("read"))
+    for mapped, generated in zip(*stacks, strict=True):
+        lines = [line for line in mapped.split("\n")[1:] if "convex:/" not in line]
+        assert "".join(f"{line}\n" for line in lines if "server/impl" not in line) == maps.frames(generated, 100)
+        assert "../convex/m.ts:3:" in mapped
+    host.load(modules)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text", ["", "null", "{}", '{"mappings":"!","sources":[]}', '{"mappings":";;AAAA","sources":[7]}']
+)
+def test_a_map_that_is_none_leaves_stacks_as_they_are(host: Host, text: str) -> None:
+    host.load(module_set({"m.js": query("return new Error('x').stack;")}, {"m.js": text}))
+    assert "convex:/m.js:" in Functions(host).result()
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import vm from "node:vm";
 import guestSource from "./guest.js" with { type: "text" };
 import { hostCalls } from "./host_calls.js";
 import realmSource from "./realm.js";
+import { SourceMaps } from "./source_maps.js";
 
 // What a context has been doing when its time was up.
 export class TimedOut extends Error {}
@@ -48,9 +49,10 @@ export function handleRejections() {
 }
 
 export class Modules {
-  // `sources` by path. `importSeed` are four numbers, `importMs` is what the time is during import.
-  constructor(sources, importSeed, importMs) {
+  // `sources` and source `maps` by path. `importSeed` are numbers, `importMs` is what the time is during import.
+  constructor(sources, maps, importSeed, importMs) {
     this.sources = sources;
+    this.maps = new SourceMaps(maps);
     this.importSeed = importSeed;
     this.importMs = importMs;
   }
@@ -131,6 +133,7 @@ export class Context {
       asyncSyscall: (op, json, resolve, reject) => this.owner.asyncSyscall(op, json, resolve, reject),
       variable: (name) => this.owner.variable(name),
       abort: (message) => this.owner.abort(message),
+      sourcePlace: (path, line, column) => this.#modules.maps.place(path, line, column),
     };
   }
 

@@ -59,7 +59,7 @@ class Host {
 
   #load(header) {
     const sources = new Map(header.modules);
-    this.#modules = new Modules(sources, header.importSeed, header.importMs);
+    this.#modules = new Modules(sources, new Map(header.maps), header.importSeed, header.importMs);
     this.#prewarmed.use(this.#modules);
     return [{ type: "loaded" }, []];
   }

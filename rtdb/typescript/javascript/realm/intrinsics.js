@@ -52,9 +52,25 @@ const strongReferences = once(() => {
 });
 defineLazily(["WeakRef", "FinalizationRegistry"], strongReferences);
 
-// The text of a stack has the frames of the app's modules only. The call sites that V8 hands over belong to the host's
+// The text of a stack has the frames of the app's modules only, in the author's files where a source map knows them. The call sites that V8 hands over belong to the host's
 // realm, so the app must never have a function of its own here: what it assigns is forgotten.
 const errorToString = uncurryThis(Error.prototype.toString);
+
+const hostSourcePlace = fromHost(host.sourcePlace);
+const endsWith = uncurryThis(String.prototype.endsWith);
+
+// `handler (convex:/users.js:44:24)`, or `handler (../convex/users.ts:12:9)` if the host knows that.
+function frameOf(site, file) {
+  const frame = site.toString();
+  const line = site.getLineNumber();
+  const column = site.getColumnNumber();
+  const place = hostSourcePlace(slice(file, 8), line, column);
+  const generated = `${file}:${line}:${column}`;
+  if (place === "") return frame;
+  if (frame === generated) return place;
+  if (!endsWith(frame, `(${generated})`)) return frame;
+  return `${slice(frame, 0, frame.length - generated.length - 1)}${place})`;
+}
 
 function prepareStackTrace(error, sites) {
   let text = "";
@@ -63,7 +79,7 @@ function prepareStackTrace(error, sites) {
     for (let at = 0; at < sites.length; at += 1) {
       const site = sites[at];
       const file = site.getFileName();
-      if (typeof file === "string" && slice(file, 0, 8) === "convex:/") text += `\n    at ${site.toString()}`;
+      if (typeof file === "string" && slice(file, 0, 8) === "convex:/") text += `\n    at ${frameOf(site, file)}`;
     }
   } catch {
     // Its name or message cannot be read, or the stack is exhausted: the text is as long as it is.
