@@ -203,6 +203,13 @@ def test_an_error_in_a_body_breaks_it_off(server: ServerProcess) -> None:
     wait_until(lambda: "broke off" in server.log, lambda: server.log, seconds=20)
 
 
+def test_an_answer_that_is_too_large_breaks_off(server: ServerProcess) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{server.site_url}/flood", timeout=60)
+    wait_until(lambda: "HTTP actions support responses up to 20 MiB" in server.log, lambda: server.log, seconds=20)
+    assert httpx.get(f"{server.site_url}/hello").status_code == 200
+
+
 def test_actions_go_on_in_the_code_they_began_with_while_another_is_pushed(
     server: ServerProcess, tmp_path: Path
 ) -> None:

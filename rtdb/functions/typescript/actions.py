@@ -169,8 +169,9 @@ def _death_error(name: str, died: ActionHostDied, limits: Limits) -> ExecutionEr
             "OutOfMemory",
             f"JavaScript execution ran out of memory (maximum memory usage: {megabytes} MB)",
         )
+    company = ", as others did," if died.calls > 1 else ""
     return ExecutionError(
         "ActionInterrupted",
-        f"Transient error while executing action: the process it ran in, with {died.calls} actions, has ended "
+        f"Transient error while executing action: the process it ran in{company} has ended "
         f"({died.detail}). What it had done by then stays done, and it is not run again.",
     )

@@ -233,7 +233,7 @@ async def test_an_action_that_loops_takes_its_process_with_it_and_another_takes_
             assert error_or_none is not None
             assert error_or_none.code == "ActionInterrupted"
             assert error_or_none.message.startswith(
-                "Transient error while executing action: the process it ran in, with 2 actions, has ended"
+                "Transient error while executing action: the process it ran in, as others did, has ended"
             )
         assert await bench.act("m:fine") == "fine"
 

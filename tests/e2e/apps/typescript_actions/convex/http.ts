@@ -97,6 +97,15 @@ http.route({
 });
 
 http.route({
+  path: "/flood",
+  method: "GET",
+  handler: httpAction(async () => {
+    const chunk = new Uint8Array(1_000_000);
+    return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }));
+  }),
+});
+
+http.route({
   path: "/nothing",
   method: "GET",
   handler: httpAction(async () => "nothing" as unknown as Response),
