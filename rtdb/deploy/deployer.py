@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import structlog
@@ -37,17 +37,17 @@ import trio
 from rtdb.application import Application
 from rtdb.config import Limits
 from rtdb.deploy.preparation import DeployRefused, Preparation, Report, take_step
+from rtdb.deploy.staged_deploy import StagedDeploy
 from rtdb.errors import BadRequestError
 from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.bundle import Bundle
 from rtdb.functions.bundle_store import BundleStore
-from rtdb.functions.description import Description, decode_description
-from rtdb.functions.description_change import DescriptionChange, compare_descriptions
+from rtdb.functions.description import decode_description
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link import frames
 from rtdb.typescript.node_app import NodeApps
 
-__all__ = ["Deployer", "MakeBundle", "StagedDeploy"]
+__all__ = ["Deployer", "MakeBundle"]
 
 MakeBundle = Callable[[Bundle], Bundle]
 """Return what is to be deployed, given what is active. It may raise ``BadRequestError``; it runs in a thread."""
@@ -56,49 +56,6 @@ RunBlocking = Callable[..., Awaitable[Any]]
 """Run a function that waits for the disk, with its arguments."""
 
 _log = structlog.get_logger("rtdb.deploy")
-
-
-class StagedDeploy:
-    """A deploy that has been loaded: what it is, and what has become of it.
-
-    ``state``: it is being prepared, or prepared and kept so; it has failed, for ``failure``; or it is over: it was
-    finished, or gave way. ``rehearsal``: it is not to be finished; what would come of it is found out, and nothing is
-    changed.
-    """
-
-    def __init__(self, bundle_hash: str, encoded: str, before: Description | None, *, unchanged: bool) -> None:
-        self.bundle_hash = bundle_hash
-        self.encoded = encoded
-        """The description as a runner has written it."""
-        self.description = decode_description(encoded)
-        self.before = before
-        """What is active, None if nothing is."""
-        self.change: DescriptionChange = compare_descriptions(before, self.description)
-        self.unchanged = unchanged
-        """It is what is active already."""
-        self.rehearsal = False
-        self.variables: str | None = None
-        """Environment variables as they were before it was loaded; they must still be the same at the switch."""
-        self.state: Literal["preparing", "prepared", "failed", "over"] = "preparing"
-        self.failure: DeployRefused | None = None
-        self.preparation: Preparation
-        self._changed = trio.Event()
-        self._patience = trio.CancelScope()
-        self._seconds = 0.0
-
-    def heard_of(self) -> None:
-        """Somebody still wants it."""
-        self._patience.deadline = trio.current_time() + self._seconds
-
-    async def wait_prepared(self) -> None:
-        """Wait until it is not being prepared any more."""
-        while self.state == "preparing":
-            await self._changed.wait()
-
-    def _become(self, state: Literal["prepared", "failed", "over"]) -> None:
-        self.state = state
-        self._changed.set()
-        self._changed = trio.Event()
 
 
 class Deployer:
@@ -138,7 +95,8 @@ class Deployer:
         self._keeping = trio.CancelScope()
         """Of the task that prepares what is staged."""
         self._kept = trio.Event()
-        """Set when that task has ended."""
+        """Set when that task has ended, and if there is none."""
+        self._kept.set()
 
     @property
     def bundle_hash(self) -> str:
@@ -185,9 +143,8 @@ class Deployer:
             deploy = await self._load(make_bundle, to_stay=not rehearsal)
             deploy.variables = variables
             self._begin_preparation(deploy, lambda event: None, rehearsal=rehearsal or deploy.unchanged)
+            deploy.expect_within(self._limits.push_idle_seconds_max)
             self._staged = deploy
-            deploy._seconds = self._limits.push_idle_seconds_max
-            deploy.heard_of()
             self._keeping, self._kept = trio.CancelScope(), trio.Event()
             self._nursery.start_soon(self._keep_prepared, deploy, self._keeping, self._kept)
         return deploy
@@ -222,21 +179,20 @@ class Deployer:
         """Load what ``make_bundle`` returns, say what it is, and leave it. Raises as :meth:`deploy` does."""
         async with self._turn():
             deploy = await self._load(make_bundle, to_stay=False)
-        deploy._become("over")
+        deploy.become("over")
         return deploy
 
     async def _keep_prepared(self, deploy: StagedDeploy, keeping: trio.CancelScope, kept: trio.Event) -> None:
         """Prepare what is staged, and keep it so until it is finished, gives way, or is forgotten."""
         try:
-            with keeping, deploy._patience:
+            with keeping, deploy.patience:
                 try:
                     await deploy.preparation.run()
-                    deploy._become("prepared")
+                    deploy.become("prepared")
                     if not deploy.rehearsal:
                         await deploy.preparation.keep_up()
                 except DeployRefused as refused:
-                    deploy.failure = refused
-                    deploy._become("failed")
+                    deploy.fail(refused)
             if not keeping.cancelled_caught:
                 # Nobody is about to do it: it has failed, is forgotten, or was a rehearsal.
                 await self._leave(deploy)
@@ -260,32 +216,29 @@ class Deployer:
             )
         self._under_way = True
         try:
-            staged = self._staged
-            if staged is not None:
-                with trio.CancelScope(shield=True):
-                    self._keeping.cancel()
-                    await self._kept.wait()
-                    if staged is not finishing:
-                        await self._leave(staged)
+            with trio.CancelScope(shield=True):
+                self._keeping.cancel()
+                await self._kept.wait()
+                if self._staged is not None and self._staged is not finishing:
+                    await self._leave(self._staged)
             yield
         except BaseException:
             loaded_stays = False
             raise
         finally:
-            self._under_way = False
             if not loaded_stays:
                 self._discard()
             with trio.CancelScope(shield=True):
                 await self._collect()
+            self._under_way = False
 
     async def _leave(self, deploy: StagedDeploy) -> None:
         """Have nothing left of what is staged."""
-        if self._staged is deploy:
-            self._staged = None
-            await self._abandon(deploy)
-            self._discard()
+        self._staged = None
+        self._discard()
+        await self._abandon(deploy)
         if deploy.state == "preparing" or (deploy.state == "prepared" and not deploy.rehearsal):
-            deploy._become("over")
+            deploy.become("over")
 
     @asynccontextmanager
     async def _or_abandoned(self, deploy: StagedDeploy) -> AsyncIterator[None]:
@@ -296,11 +249,12 @@ class Deployer:
             with trio.CancelScope(shield=True):
                 await self._abandon(deploy)
             if isinstance(error, DeployRefused):
-                deploy.failure = error
+                deploy.fail(error)
             raise
         finally:
             self._staged = None
-            deploy._become("over" if deploy.failure is None else "failed")
+            if deploy.state != "failed":
+                deploy.become("over")
 
     def _discard(self) -> None:
         self._pool.discard()

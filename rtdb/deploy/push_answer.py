@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from rtdb.deploy.deployer import StagedDeploy
+from rtdb.deploy.staged_deploy import StagedDeploy
 from rtdb.functions.description import CronDescription, Description, FunctionDescription
 from rtdb.functions.description_change import DescriptionChange, IndexChange
 from rtdb.typescript.module_set import ModuleSet

@@ -27,7 +27,7 @@ import trio
 
 from rtdb.clock import Clock, Random
 from rtdb.config import Limits
-from rtdb.deploy.deployer import Deployer, StagedDeploy
+from rtdb.deploy.deployer import Deployer
 from rtdb.deploy.preparation import DeployRefused
 from rtdb.deploy.push_answer import evaluated_schema, finished_push, schema_change, started_push
 from rtdb.deploy.push_request import (
@@ -38,6 +38,7 @@ from rtdb.deploy.push_request import (
     decode_request,
     pushed_modules,
 )
+from rtdb.deploy.staged_deploy import StagedDeploy
 from rtdb.errors import BadRequestError, RtdbError, StalePushError
 from rtdb.functions.bundle import Bundle, replace_typescript
 from rtdb.functions.bundle_store import BundleStore
