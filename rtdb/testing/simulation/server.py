@@ -88,6 +88,7 @@ class SimulatedServer:
         self._from_committer = LinkWire(events, chance, behaviour.link, self._blocks)
         self.application: Application
         self.committer: SimulatedCommitter
+        self.deployer: Deployer
         self.alive = True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -139,7 +140,7 @@ class SimulatedServer:
                 description = decode_description(self._description)
                 self.application.use_description(description)
                 action_pool.use(start if description.has_actions else None)
-                deployer = Deployer(
+                self.deployer = Deployer(
                     self.application,
                     pool,
                     action_pool,
@@ -152,7 +153,7 @@ class SimulatedServer:
                     node_apps=NodeApps(config.data_dir, None, config.limits),
                     run_blocking=run_inline,
                 )
-                await deployer.deploy(lambda active: bundle, lambda event: None)
+                await self.deployer.deploy(lambda active: bundle, lambda event: None)
             for number in range(config.gateways):
                 self._start_gateway(number)
             nursery.start_soon(self._tick)
