@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import resource
 import select
 import socket
 import subprocess
@@ -170,6 +171,8 @@ def run_floor(kind: str, processes: int = 1) -> Iterator[Floor]:
 if __name__ == "__main__":
     # A floor has the same chances as the server: its collector is kept as calm.
     calm_collector()
+    _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
     {"http": run_http, "broadcast": run_broadcast, "sockets": run_sockets}[sys.argv[1]](
         socket.socket(fileno=int(sys.argv[2]))
     )
