@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 
 from benchmarks.harness.benchmark import Benchmark
 from benchmarks.harness.comparison import compare
@@ -46,6 +47,21 @@ def load_benchmark(name: str) -> Benchmark:
     return benchmark
 
 
+def run_all(options: list[str]) -> int:
+    """Run one benchmark after the other, also when one fails; return the exit code."""
+    failed: list[str] = []
+    for name in NAMES:
+        if name not in LONG:
+            try:
+                load_benchmark(name).main(options)
+            except Exception:
+                traceback.print_exc()
+                failed.append(name)
+    if failed:
+        print(f"These benchmarks failed, see above: {', '.join(failed)}.", file=sys.stderr)
+    return int(bool(failed))
+
+
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["compare", *rest]:
@@ -53,10 +69,7 @@ def main(arguments: list[str]) -> int:
         case ["page", *rest]:
             return make_page(rest)
         case ["all", *rest]:
-            for name in NAMES:
-                if name not in LONG:
-                    load_benchmark(name).main(rest)
-            return 0
+            return run_all(rest)
         case [name, *rest] if name in NAMES:
             load_benchmark(name).main(rest)
             return 0

@@ -42,6 +42,16 @@ def test_list_names_every_benchmark_with_its_question(capsys: pytest.CaptureFixt
         assert any(line.startswith(name) and line.rstrip().endswith("?") for line in lines), name
 
 
+@pytest.mark.slow
+def test_a_benchmark_that_fails_does_not_keep_the_others_from_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.__main__.NAMES", ("no_such_module", "matching"))
+    assert main(["all", "--quick", "--out", str(tmp_path)]) == 1
+    assert [read.benchmark for read in load_results(tmp_path)] == ["matching"]
+    assert "These benchmarks failed, see above: no_such_module." in capsys.readouterr().err
+
+
 def test_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nonsense"]) == 2
     assert "There is no benchmark 'nonsense'." in capsys.readouterr().err
