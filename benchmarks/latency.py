@@ -44,6 +44,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--idle", type=float, default=10.0, help="seconds in which nothing happens")
     parser.add_argument("--idle-rate", type=float, default=20.0, help="posts a second on an otherwise idle server")
     parser.add_argument("--rate", type=float, help="take this as the capacity instead of finding it")
+    parser.add_argument("--shares", type=float, nargs="*", default=SHARES, help="of the capacity; none: only idle")
 
 
 def run(options: Namespace, record: Recorder) -> None:
@@ -53,21 +54,26 @@ def run(options: Namespace, record: Recorder) -> None:
         with run_server() as server:
             _post("idle", server, {**job, "channels": 1, "rate": options.idle_rate, "seconds": options.seconds}, record)
             record.add("nothing happens", "rtdb", {"idle CPU": _idle_share(server, job, options)})
-            job |= {"channels": options.channels}
-            closed = {**job, **server.address, "rate": None, "seconds": min(options.seconds, 10.0), "seed": 90}
-            with LoadProcess(closed) as load:
-                load.hear()
-                capacity = load.hear()["per_second"]
-            record.add("closed loop", "rtdb", {"capacity": capacity})
-            for index, share in enumerate(SHARES):
-                rate = share * (options.rate or capacity)
-                work = {**job, "rate": rate, "seconds": options.seconds, "seed": 100 * number + index}
-                _post(f"{share:.0%} of capacity", server, work, record)
+            if options.shares:
+                _under_load(server, {**job, "channels": options.channels}, options, number, record)
         with run_floor("broadcast") as floor:
             record.add(
                 "idle", "floor: trio-websocket", {"other p50": _relay(floor.address, 50 if options.quick else 300)}
             )
         record.add("idle", "floor: fsync", {"answer p50": _fsync(50 if options.quick else 300)})
+
+
+def _under_load(server: ServerProcess, job: dict[str, Any], options: Namespace, number: int, record: Recorder) -> None:
+    """Find the capacity, then post at shares of it."""
+    closed = {**job, **server.address, "rate": None, "seconds": min(options.seconds, 10.0), "seed": 90}
+    with LoadProcess(closed) as load:
+        load.hear()
+        capacity = load.hear()["per_second"]
+    record.add("closed loop", "rtdb", {"capacity": capacity})
+    for index, share in enumerate(options.shares):
+        rate = share * (options.rate or capacity)
+        work = {**job, "rate": rate, "seconds": options.seconds, "seed": 100 * number + index}
+        _post(f"{share:.0%} of capacity", server, work, record)
 
 
 def _post(variant: str, server: ServerProcess, job: dict[str, Any], record: Recorder) -> None:
