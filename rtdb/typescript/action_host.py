@@ -44,6 +44,9 @@ __all__ = ["ActionHost"]
 PING_SECONDS: Final = 0.5
 """How often a process with calls is asked whether it is still there."""
 
+STALL_SECONDS: Final = 0.1
+"""A look at a process that comes later than this says that this process had no time itself."""
+
 HEAP_SHARE_MAX: Final = 0.5
 """Of the memory that a process may have for JavaScript: with more in use when a call ends it gets no others."""
 
@@ -220,7 +223,12 @@ class ActionHost:
         seconds_max = self._limits.action_blocked_seconds_max
         heard, silent_since = self._heard, trio.current_time()
         while True:
-            await trio.sleep(PING_SECONDS)
+            due = trio.current_time() + PING_SECONDS
+            await trio.sleep_until(due)
+            stall = trio.current_time() - due
+            if stall > STALL_SECONDS:
+                # It is we who stood still, and maybe nobody had any time: what it has said is not read yet.
+                silent_since += stall
             if not self._calls or self._heard != heard:
                 heard, silent_since = self._heard, trio.current_time()
             elif trio.current_time() - silent_since > seconds_max:
