@@ -113,11 +113,12 @@ class Gateway:
         self._received = ReceiveBudget(limits.received_bytes_max)
         tokens = UploadTokens(derive_key(begun.admin_secret, UPLOAD_LABEL), self.config.instance_name)
         files = StorageRoutes(self, BlobStore(self.config.data_dir, random), tokens, clock, limits)
+        main, *sites = listening
+        site_port = sites[0].getsockname()[1] if sites else 0
         self._application = HttpApplication(
-            self, self._credentials, self.config, random, self.metrics, self._received, files
+            self, self._credentials, self.config, random, self.metrics, self._received, files, site_port
         )
         self._http_server = HttpServer(self._application, limits)
-        main, *sites = listening
         self._listener = Listener(
             main, limits, self.metrics, serve_sync=self._serve_sync, serve_http=self._http_server.serve
         )

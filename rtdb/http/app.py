@@ -118,7 +118,7 @@ def _to_response(error: Exception) -> HttpResponse:
 
 
 class HttpApplication:
-    """Answers every HTTP request of a gateway."""
+    """Answers every HTTP request of a gateway. ``site_port`` is 0 if there is none."""
 
     def __init__(
         self,
@@ -129,6 +129,7 @@ class HttpApplication:
         metrics: GatewayMetrics,
         received: ReceiveBudget,
         files: StorageRoutes,
+        site_port: int,
     ) -> None:
         self._random = random
         self._received = received
@@ -147,7 +148,7 @@ class HttpApplication:
         pushes = PushRoutes(facade, credentials, config)
         refused = RefusedRoutes(credentials)
         scheduler = SchedulerRoutes(facade, credentials, config)
-        services = ServiceRoutes(facade, credentials, config, metrics)
+        services = ServiceRoutes(facade, credentials, config, metrics, site_port)
         open_routes = services.open_routes()
         self._open_paths = frozenset(path for _method, path in open_routes)
         self._routes: Mapping[tuple[str, str], Route] = {

@@ -33,11 +33,14 @@ def server_version() -> str:
 class ServiceRoutes:
     """Answers about this server."""
 
-    def __init__(self, facade: Facade, credentials: Credentials, config: Config, metrics: GatewayMetrics) -> None:
+    def __init__(
+        self, facade: Facade, credentials: Credentials, config: Config, metrics: GatewayMetrics, site_port: int
+    ) -> None:
         self._facade = facade
         self._credentials = credentials
         self._config = config
         self._metrics = metrics
+        self._site_port = site_port
         self._version = text_response(server_version())
 
     def open_routes(self) -> dict[tuple[str, str], Route]:
@@ -103,9 +106,19 @@ class ServiceRoutes:
         identity = await self._credentials.identify(request.headers.authorization, request.query_string)
         identity.require_admin()
         cloud = self._config.cloud_origin or _origin(request)
-        # HTTP actions are served under /http of the same origin.
-        site = self._config.site_origin or f"{cloud}/http"
+        site = self._config.site_origin or self._site_beside(cloud, request)
         return json_response(msgspec.json.encode({"convexCloudUrl": cloud, "convexSiteUrl": site}))
+
+    def _site_beside(self, cloud: str, request: HttpRequest) -> str:
+        """Return where a client that has come by ``cloud`` finds HTTP actions: as functions are told.
+
+        On the site port, unless it has come through something that may not pass it on: what it calls this port is not
+        what it is.
+        """
+        port = f":{request.scope['server'][1]}"
+        if self._site_port and self._config.cloud_origin is None and cloud.endswith(port):
+            return f"{cloud.removesuffix(port)}:{self._site_port}"
+        return f"{cloud}/http"
 
 
 def _origin(request: HttpRequest) -> str:

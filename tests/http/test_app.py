@@ -485,7 +485,27 @@ async def test_service_endpoints_answer() -> None:
         assert "ViewData" in read_only["allowedOps"]
         assert (await client.get("/api/v1/get_canonical_urls", headers=headers)).json() == {
             "convexCloudUrl": f"http://127.0.0.1:{hub.port}",
-            "convexSiteUrl": f"http://127.0.0.1:{hub.port}/http",
+            "convexSiteUrl": f"http://127.0.0.1:{hub.site_port}",
+        }
+
+
+@pytest.mark.parametrize(
+    ("host", "cloud", "site"),
+    [
+        ("db.lan:{port}", "http://db.lan:{port}", "http://db.lan:{site_port}"),
+        ("[::1]:{port}", "http://[::1]:{port}", "http://[::1]:{site_port}"),
+        # Something passes the main port on under another number; whether the site port too, nobody knows.
+        ("localhost:13210", "http://localhost:13210", "http://localhost:13210/http"),
+        ("db.example.org", "http://db.example.org", "http://db.example.org/http"),
+    ],
+)
+async def test_http_actions_are_where_the_client_finds_them(host: str, cloud: str, site: str) -> None:
+    async with open_api() as (hub, client):
+        ports = {"port": hub.port, "site_port": hub.site_port}
+        headers = {"Authorization": f"Convex {hub.admin_key}", "Host": host.format(**ports)}
+        assert (await client.get("/api/v1/get_canonical_urls", headers=headers)).json() == {
+            "convexCloudUrl": cloud.format(**ports),
+            "convexSiteUrl": site.format(**ports),
         }
 
 
