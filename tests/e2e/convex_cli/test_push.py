@@ -79,6 +79,7 @@ def test_a_project_is_pushed_and_answers(project: Project) -> None:
     assert "messages: typeof messages" in (project.functions / "_generated" / "api.d.ts").read_text()
     environment = (project.directory / ".env.local").read_text()
     assert f"CONVEX_URL={project.server.url}\n" in environment
+    assert f"CONVEX_SITE_URL={project.server.site_url}\n" in environment
     assert "admin" not in environment.lower()
 
 
@@ -92,6 +93,19 @@ def test_deploying_the_same_again_changes_nothing_and_a_dry_run_never_does(app: 
     assert f"Deployed Convex functions to {app.server.url}" in deployed.err
     assert "more.js:send" in app.run("function-spec").out
     assert app.run("deploy", "--typecheck", "disable", "--message", "again").code == 0
+
+
+def test_codegen_writes_the_types_of_what_there_is_and_pushes_nothing(app: Project) -> None:
+    app.write({**APP, "fresh.ts": MESSAGES})
+    made = app.run("codegen", "--typecheck", "disable")
+    assert made.code == 0, made.err
+    assert "Generating TypeScript bindings..." in made.err
+    assert "fresh: typeof fresh" in (app.functions / "_generated" / "api.d.ts").read_text()
+    assert "fresh" not in app.run("function-spec").out
+    app.write({**APP, "fresh.ts": 'throw new Error("on purpose");\nexport {};\n'})
+    failed = app.run("codegen", "--typecheck", "disable")
+    assert failed.code == 1
+    assert "Failed to analyze fresh.js: Uncaught Error: on purpose" in failed.err
 
 
 def test_a_document_that_breaks_the_new_schema_is_named(app: Project) -> None:
