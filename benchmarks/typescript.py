@@ -7,16 +7,19 @@ returns; ``list`` reads 50 documents through an index, newest first; ``heartbeat
 ``dashboard`` reads three tables at once. ``without pauses`` is how many of them a second the same two processes do.
 
 ``transfer`` is the benchmark of that name in TypeScript: a real server, ``clients`` connections over HTTP, uniform
-accounts, and the balances added up at the end.
+accounts, and the balances added up at the end. ``killed`` is ``heartbeat`` when the Deno process has been killed just
+before it, and another one has to be started.
 
 Floor: the smallest function that has the same shape, without the library, in a process that does nothing else: what
 JavaScript, its frames and its context cost.
 Good: at the median at most 1 ms for ``nothing``, 2.5 ms for ``list``, 1.5 ms for ``heartbeat``, 2.5 ms for
-``dashboard``; 900 transfers a second.
+``dashboard``, 200 ms for ``killed``; 900 transfers a second.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import statistics
 import tempfile
 import time
@@ -68,6 +71,7 @@ class _Address(NamedTuple):
 def options(parser: ArgumentParser) -> None:
     parser.add_argument("--calls", type=int, default=400, help="of each function, in each run")
     parser.add_argument("--pause-ms", type=float, default=4.0, help="before each of them")
+    parser.add_argument("--kills", type=int, default=20, help="of the Deno process, in each run")
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10.0, help="of transfers, each run")
@@ -94,6 +98,7 @@ def run(options: Namespace, record: Recorder) -> None:
             calm_collector()  # as the runner does
             for _ in record.runs():
                 _call(bench, host, options, record)
+                record.add("killed", "rtdb", {"latency": _median_killed_ms(bench, options.kills)})
         finally:
             host.close()
             if bench.app.host is not None:
@@ -143,6 +148,23 @@ def _call_bare(host: Host) -> None:
     assert isinstance(step, Returned), step
 
 
+def _median_killed_ms(bench: Bench, kills: int) -> float:
+    """Return the median time of calls that find their process dead."""
+    taken = []
+    for number in range(kills):
+        assert bench.app.host is not None
+        killed = bench.app.host.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        os.waitid(os.P_PID, killed, os.WEXITED | os.WNOWAIT)
+        begun = time.perf_counter()
+        outcome = bench.call("bench:heartbeat", CALLS["heartbeat"](number))
+        taken.append(time.perf_counter() - begun)
+        assert outcome.error is None, outcome.error
+        assert bench.app.host.pid != killed
+    return 1000 * statistics.median(taken)
+
+
 def _median_ms(call: Callable[[int], None], options: Namespace) -> float:
     """Return the median time of calls that have a pause before them."""
     taken = []
@@ -181,7 +203,7 @@ BENCHMARK = Benchmark(
     docstring=__doc__,
     run=run,
     options=options,
-    quick={"calls": 10, "accounts": 100, "clients": 8, "seconds": 0.4, "warm_up": 0.1},
+    quick={"calls": 10, "kills": 2, "accounts": 100, "clients": 8, "seconds": 0.4, "warm_up": 0.1},
     metrics=(
         Metric("latency", "ms", "lower"),
         Metric("without pauses", "1/s", "higher"),
@@ -192,6 +214,7 @@ BENCHMARK = Benchmark(
         Goal(variant="list", metric="latency", at_most=2.5),
         Goal(variant="heartbeat", metric="latency", at_most=1.5),
         Goal(variant="dashboard", metric="latency", at_most=2.5),
+        Goal(variant="killed", metric="latency", at_most=200),
         Goal(variant="transfer", metric="rate", at_least=900),
     ),
 )
