@@ -22,7 +22,7 @@ from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.error_report import cut_message, is_ours
 from rtdb.functions.function_scope import FunctionScope
 from rtdb.functions.log_lines import LogLevel
-from rtdb.functions.typescript.transaction_syscalls import TransactionSyscalls
+from rtdb.functions.typescript.transaction_syscalls import ENVIRONMENT_VARIABLE, TransactionSyscalls
 from rtdb.link.frames import ExecutionError
 from rtdb.typescript.host import Host, HostDied
 from rtdb.typescript.steps import (
@@ -42,6 +42,7 @@ from rtdb.values.json_codec import canonicalize, encode
 __all__ = ["run_function"]
 
 SEED_BYTES: Final = 16
+UNREADABLE: Final = "EnvironmentVariableUnreadable"
 _NS_PER_MS: Final = 1_000_000
 _LEVELS: Final[dict[str, LogLevel]] = {level: level for level in get_args(LogLevel)}
 
@@ -72,19 +73,27 @@ class _FunctionRun:
         self._scope = scope
         self._limits = limits
         self._syscalls = TransactionSyscalls(app, function, scope)
+        self._failure: Exception | None = None
+        """Why the call fails, whatever its code goes on to do."""
 
     def to_end(self, arguments: bytes) -> bytes:
         step = self._host.begin(self._invocation(arguments))
-        while True:
+        while isinstance(step, Syscalls):
             try:
                 self._note(step)
-                if not isinstance(step, Syscalls):
-                    break
                 replies = [self._answer(request) for request in step.requests]
             except BaseException:
-                self._host.abandon(step.execution)
+                self._host.close()  # it may be in the middle of a wait
                 raise
+            # Code that stands still for its answer has to be given one.
+            if self._failure is not None and not any(request.synchronous for request in step.requests):
+                self._host.abandon(step.execution)
+                break
             step = self._host.resume(step.execution, replies)
+        else:
+            self._note(step)
+        if self._failure is not None:
+            raise self._failure
         if isinstance(step, Returned):
             return step.result
         assert isinstance(step, Threw)
@@ -117,14 +126,21 @@ class _FunctionRun:
                 self._syscalls.note_use(use.query, use.rows, ended=use.ended, closed=use.closed)
         except DeveloperError as error:
             # More was read than may be, out of what had been sent ahead. The code cannot be told any more.
-            raise CallFailed(ExecutionError(error.code, f"Uncaught Error: {error.message}")) from None
+            self._fail(error)
+
+    def _fail(self, error: DeveloperError) -> None:
+        self._failure = CallFailed(ExecutionError(error.code, f"Uncaught Error: {error.message}"))
 
     def _answer(self, request: SyscallRequest) -> Reply:
         number = request.number
+        if self._failure is not None:
+            return Answered(number, b"null")
         try:
             if request.query is not None:
                 rows, done = self._syscalls.next_rows(request.query, request.args)
                 return Rows(number, rows, done)
+            if request.op == ENVIRONMENT_VARIABLE:
+                return Answered(number, self._variable(request.args))
             if request.synchronous:
                 return Answered(number, self._syscalls.call_synchronous(request.op, request.args))
             return Answered(number, self._syscalls.call(request.op, request.args))
@@ -138,8 +154,19 @@ class _FunctionRun:
         except Exception as error:
             if is_ours(error):
                 self._scope.transaction.fail(error)
-                raise
-            return Refused(number, error.message if isinstance(error, DeveloperError) else str(error))
+                self._failure = error
+                return Answered(number, b"null")
+            return Refused(number, f"{error}" or type(error).__name__)
+
+    def _variable(self, args: bytes) -> bytes:
+        """Return the JSON of a variable. ``process.env`` knows no errors: the call fails by one that is unreadable."""
+        try:
+            return self._syscalls.call_synchronous(ENVIRONMENT_VARIABLE, args)
+        except DeveloperError as error:
+            if error.code != UNREADABLE:
+                raise  # not what `process.env` has asked
+            self._fail(error)
+            return b"null"
 
     def _error(self, threw: Threw) -> ExecutionError:
         code, message, data = threw.code, threw.message, threw.data

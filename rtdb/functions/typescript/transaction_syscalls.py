@@ -30,7 +30,10 @@ from rtdb.values.document_id import encode_id
 from rtdb.values.json_codec import encode
 from rtdb.values.value import UNDEFINED, Int64
 
-__all__ = ["TransactionSyscalls"]
+__all__ = ["ENVIRONMENT_VARIABLE", "TransactionSyscalls"]
+
+ENVIRONMENT_VARIABLE: Final = "environmentVariable"
+"""What the host asks for when code looks at ``process.env``."""
 
 _json: Final = msgspec.json.Encoder().encode
 _NULL: Final = b"null"
@@ -291,7 +294,7 @@ class TransactionSyscalls:
     def _snapshot_timestamp(self, _: _Empty) -> bytes:
         return encode(Int64(self._scope.transaction.ts))
 
-    @_answers("environmentVariable", "process.env", str, table=_synchronous)
+    @_answers(ENVIRONMENT_VARIABLE, "process.env", str, table=_synchronous)
     def _variable(self, name: str) -> bytes:
         try:
             value = self._scope.environment.get(name)

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from rtdb.config import Limits
+from rtdb.errors import StorageError
 from rtdb.functions.description import Position
+from rtdb.functions.environment_variables import EnvironmentVariables
+from rtdb.functions.services import Services
 from rtdb.index.index_range import prefix_range
 from rtdb.link.frames import ScheduledRun, SessionRequest
 from rtdb.storage.keys import BY_ID, index_number
 from rtdb.storage.system_tables import ENVIRONMENT_VARIABLES_TABLE, environment_variable_id
+from rtdb.transaction.transaction import Transaction
 from rtdb.values.document_id import decode_id, encode_id
 from rtdb.values.json_codec import decode
 from rtdb.values.ordering import encode_key
@@ -165,6 +170,41 @@ def test_a_variable_is_a_read_of_that_variable(app: AppBench) -> None:
     read = prefix_range(index_number(ENVIRONMENT_VARIABLES_TABLE, BY_ID), encode_key(unset))
     assert read in outcome.reads
     assert len(outcome.reads) == 2, "that one, and the deployment"
+
+
+def test_a_variable_that_cannot_be_read_is_the_end_of_the_call_and_says_why(
+    app: AppBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"changes": [{"name": "UNSET", "value": "sealed"}]}
+    app.run("_system/environment_variables:update", changes, internal=True)
+    variables = EnvironmentVariables(b"another key 16 b", {}, app.limits)
+    services = Services("rtdb", app.cursors, variables, app.services.addresses)
+    with monkeypatch.context() as other_key:
+        other_key.setattr(app, "services", services)
+        error = app.error("messages:evaluate", {"source": "env"})
+    assert error.code == "EnvironmentVariableUnreadable"
+    assert "instance.secret" in error.message
+    assert app.run("messages:evaluate", {"source": "env"})[1] == "sealed"
+    app.run("_system/environment_variables:update", {"changes": [{"name": "UNSET"}]}, internal=True)
+
+
+@pytest.mark.parametrize("method", ["normalize_id", "get_encoded"])
+def test_a_failure_of_the_server_is_not_told_to_the_app(
+    app: AppBench, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Also where the host waits for the answer in the middle of what it runs."""
+    id = app.run("messages:send", {"author": "a", "body": "b"})
+
+    def fail(*_: object, **__: object) -> None:
+        raise StorageError("the disk is gone")
+
+    source = "normalize" if method == "normalize_id" else "table"
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        broken.setattr(Transaction, method, fail)
+        error = app.error("messages:evaluate", {"source": source, "id": id})
+    assert (error.code, error.system, "disk" in error.message) == ("StorageFailure", 500, False)
+    assert [entry["event"] for entry in logs] == ["execution failed"]
+    assert app.run("messages:evaluate", {"source": "normalize", "id": id}) == [id, None]
 
 
 def test_time_and_identity_are_noted_when_they_are_looked_at(app: AppBench) -> None:
