@@ -266,12 +266,12 @@ class Deployer:
         """Store and load a bundle, unless it is what runs anyway; if it is to stay, in as many runners as it needs."""
         try:
             bundle_hash = await self._run_blocking(self._store, make_bundle)
+            try:
+                await self._run_blocking(self._node_apps.prepare, self._bundles.directory(bundle_hash))
+            except BadRequestError as error:
+                raise _refused(error.code, error.message, error.http_status) from error
         except OSError as error:
             raise _refused("BundleNotStored", f"The server cannot store the app: {error}.") from error
-        try:
-            await self._run_blocking(self._node_apps.prepare, self._bundles.directory(bundle_hash))
-        except BadRequestError as error:
-            raise _refused(error.code, error.message, error.http_status) from error
         encoded = await self._describe(bundle_hash, to_stay=to_stay)
         active = await take_step(self._application, "current", {})
         before = None if active is None else decode_description(active["description"])

@@ -6,6 +6,7 @@ which may be something else by now. Then the push is refused, and begins again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,10 @@ __all__ = ["FinishPush", "StartPush", "WaitForSchema", "decode_request", "pushed
 SCHEMA: Final = "schema.js"
 APP_DEFINITION: Final = "convex.config.js"
 MESSAGE_CHARACTERS_MAX: Final = 1024
+
+# What a registry has. npm would take a path, the address of a repository or a range as well.
+_PACKAGE_NAME: Final = re.compile(r"(?=.{1,214}\Z)(?:@[\w~-][\w.~-]*/)?[\w~-][\w.~-]*", re.ASCII)
+_PACKAGE_VERSION: Final = re.compile(r"(?=.{5,256}\Z)\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?", re.ASCII)
 
 Request = TypeVar("Request", bound=msgspec.Struct)
 
@@ -107,6 +112,7 @@ def pushed_modules(asked: StartPush, active: ModuleSet | None, *, import_seed: s
     what is active does not have a module that is not sent.
     """
     _refuse_components(asked)
+    _check_packages(asked.node_dependencies)
     app = asked.app_definition
     modules: dict[str, TypeScriptModule] = {}
     for module in (*_sent(app), *_kept(app, active)):
@@ -137,6 +143,17 @@ def _refuse_components(asked: StartPush) -> None:
             "without `app.use(…)`, and call the component's code as functions of your own.",
             code="ComponentsNotSupported",
         )
+
+
+def _check_packages(packages: list[NodeDependency]) -> None:
+    for name, version in ((package.name, package.version) for package in packages):
+        if not _PACKAGE_NAME.fullmatch(name) or not _PACKAGE_VERSION.fullmatch(version):
+            raise BadRequestError(
+                f"nodeDependencies has {f'{name}@{version}'[:200]!r}, which is not one version of a package in a "
+                "registry. Install what node.externalPackages of convex.json names from a registry, or leave it out "
+                "there, so that it is bundled.",
+                code="InvalidConfig",
+            )
 
 
 def _sent(app: _AppDefinition) -> Iterator[TypeScriptModule]:

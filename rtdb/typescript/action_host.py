@@ -13,7 +13,6 @@ starts another. It knows no function of the app by name, and not what the reques
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -34,7 +33,7 @@ from rtdb.typescript.action_calls import (
     Syscalls,
     Variables,
 )
-from rtdb.typescript.deno import SCRIPTS
+from rtdb.typescript.deno import SCRIPTS, ending_of
 from rtdb.typescript.host_bodies import Bodies, BodyBrokenError, Frame, HostGarbledError
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.thrown import describe
@@ -254,8 +253,7 @@ class ActionHost:
         if _OUT_OF_MEMORY.search(words):
             megabytes = self._limits.typescript_action_heap_bytes_max // MIB
             return ActionHostDied("memory", f"it had more than {megabytes} MB", calls)
-        ending = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-        detail = [ending, self._killed_because, *words.strip().splitlines()[-1:]]
+        detail = [ending_of(code), self._killed_because, *words.strip().splitlines()[-1:]]
         return ActionHostDied("ended", "; ".join(filter(None, detail)), calls)
 
     # --- calls --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["SCRIPTS", "Deno", "DenoUnavailable", "find_deno", "limit_process_memory"]
+__all__ = [
+    "SCRIPTS",
+    "Deno",
+    "DenoUnavailable",
+    "die_with_parent",
+    "ending_of",
+    "find_deno",
+    "limit_process_memory",
+]
 
 SCRIPTS: Final = Path(__file__).parent / "javascript"
 
@@ -85,7 +93,7 @@ class Deno:
 
         def become_child() -> None:
             # Between fork and exec: nothing but system calls, whose effect the kernel keeps over exec.
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            die_with_parent()
             # A runner's limit of memory is its own: Deno does not even start under it.
             resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
@@ -136,6 +144,21 @@ class Deno:
             # Everything it wrote is in the pipe, which holds 64 KiB, and nobody else has its other end.
             words = stream.read()
         return code, words[-_LAST_WORDS_BYTES:].decode("utf-8", "replace")
+
+
+def die_with_parent() -> None:
+    """Have this process killed when the thread that has forked it ends. To be called between fork and exec."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def ending_of(code: int) -> str:
+    """Return how a process has ended, for whoever reads it; ``code`` is negative for a signal."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"  # most of the real-time signals have no name
 
 
 def limit_process_memory(pid: int, more_bytes_max: int) -> None:

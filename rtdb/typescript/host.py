@@ -28,7 +28,7 @@ import msgspec
 from rtdb.config import MIB, Limits
 from rtdb.link.supervisor import EXIT_SOFTWARE
 from rtdb.typescript.analysis import Analysis, AnalysisError, analyzable, read_analysis
-from rtdb.typescript.deno import Deno, DenoUnavailable
+from rtdb.typescript.deno import Deno, DenoUnavailable, ending_of
 from rtdb.typescript.module_set import ModuleSet
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.steps import (
@@ -386,9 +386,8 @@ class Host:
                 code="OutOfMemory",
                 words=words,
             )
-        ending = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
         raise HostDied(
-            f"The process that the function ran in has ended ({ending}; {reason}).",
+            f"The process that the function ran in has ended ({ending_of(code)}; {reason}).",
             code="FunctionEndedProcess",
             words=words,
             was_killed=is_lost and code == -signal.SIGKILL,

@@ -6,8 +6,8 @@ must not reach, the account and the network that the server runs in have to keep
 
 from __future__ import annotations
 
-import ctypes
 import os
+import re
 import resource
 import shutil
 import signal
@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rtdb.errors import BadRequestError
-from rtdb.typescript.deno import SCRIPTS, limit_process_memory
+from rtdb.typescript.deno import SCRIPTS, die_with_parent, limit_process_memory
 
 __all__ = ["MAJOR_VERSION_MIN", "Node", "NodeProcess", "find_node"]
 
 MAJOR_VERSION_MIN: Final = 20
 
 _VERSION_SECONDS_MAX: Final = 10.0
-_PR_SET_PDEATHSIG: Final = 1
+_VERSION: Final = re.compile(r"[0-9]{1,4}\.")
+_MAJOR_VERSION: Final = re.compile(r"[0-9]{1,4}")
 _LAST_WORDS_BYTES: Final = 4096
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Node(NamedTuple):
@@ -66,13 +66,15 @@ def find_node(configured: Path | None, wanted: str | None) -> Node:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise _unsupported(f"cannot be run as {path} ({error})") from error
-    node = Node(path, answer.stdout.strip().removeprefix("v"))
-    if not node.version[:1].isdigit() or node.major < MAJOR_VERSION_MIN:
+    node = Node(path, answer.stdout.strip().removeprefix("v")[:40])
+    if not _VERSION.match(node.version) or node.major < MAJOR_VERSION_MIN:
         raise _unsupported(f"has version {node.version} as {path}")
-    if wanted is not None and (not wanted.isdigit() or not MAJOR_VERSION_MIN <= int(wanted) <= node.major):
+    if wanted is not None and (
+        not _MAJOR_VERSION.fullmatch(wanted) or not MAJOR_VERSION_MIN <= int(wanted) <= node.major
+    ):
         raise BadRequestError(
-            f"convex.json asks for Node.js {wanted} (node.nodeVersion); this server has {node.version}. Ask for one "
-            f"from {MAJOR_VERSION_MIN} to {node.major}, or install another on the server.",
+            f"convex.json asks for Node.js {wanted[:40]} (node.nodeVersion); this server has {node.version}. Ask for "
+            f"one from {MAJOR_VERSION_MIN} to {node.major}, or install another on the server.",
             code="NodeVersionNotSupported",
         )
     return node
@@ -93,7 +95,7 @@ class NodeProcess:
 
         def become_child() -> None:
             # Between fork and exec: nothing but system calls, whose effect the kernel keeps over exec.
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            die_with_parent()
             resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
         try:

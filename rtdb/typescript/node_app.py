@@ -17,7 +17,9 @@ installed. A directory appears under its key whole or not at all, and anybody ma
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterable
 from hashlib import sha256
@@ -28,6 +30,7 @@ import msgspec
 
 from rtdb.config import Limits
 from rtdb.errors import BadRequestError
+from rtdb.typescript.deno import die_with_parent
 from rtdb.typescript.module_set import ModuleSet, TypeScriptModule, read_module_set
 from rtdb.typescript.node import find_node
 
@@ -101,9 +104,12 @@ class NodeApps:
         if not app.modules.is_dir():
             self._make(app, modules, node.npm)
         prepared = app.directory / "prepared.json"
-        temporary = prepared.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode({"node": str(node.path.resolve()), "version": node.version}))
-        temporary.rename(prepared)
+        says = msgspec.json.encode({"node": str(node.path.resolve()), "version": node.version})
+        # A server that is started again needs no room on its disk for it.
+        if not prepared.exists() or prepared.read_bytes() != says:
+            temporary = prepared.with_suffix(".new")
+            temporary.write_bytes(says)
+            temporary.rename(prepared)
 
     def collect(self, bundles: Iterable[Path]) -> None:
         """Delete the directories that none of these bundles needs."""
@@ -134,28 +140,43 @@ class NodeApps:
         limits = self._limits
         options = ("--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--logs-max=0", "--loglevel=error")
         try:
-            done = subprocess.run(
-                [*npm, "install", *options],
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=limits.node_install_seconds_max,
-                check=False,
-            )
+            code, said = _run_npm([*npm, "install", *options], directory, limits.node_install_seconds_max)
         except subprocess.TimeoutExpired:
             raise _not_installed(
                 f"npm took longer than {limits.node_install_seconds_max:g} s (node_install_seconds_max)"
             ) from None
         except OSError as error:
             raise _not_installed(f"npm cannot be run as {' '.join(npm)}: {error}") from error
-        if done.returncode != 0:
-            raise _not_installed((done.stderr or done.stdout).strip()[-_OUTPUT_CHARACTERS:])
+        if code != 0:
+            raise _not_installed(said.strip()[-_OUTPUT_CHARACTERS:])
         size = sum(path.lstat().st_size for path in (directory / "node_modules").rglob("*"))
         if size > limits.node_packages_bytes_max:
             raise _not_installed(
                 f"they take {size} bytes, and {limits.node_packages_bytes_max} are allowed (node_packages_bytes_max)"
             )
+
+
+def _run_npm(command: list[str], directory: Path, seconds_max: float) -> tuple[int, str]:
+    """Run npm in a directory; return its exit code and what it says. Nothing of it is left, also when we are killed."""
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509  # a system call only, and no other way to it
+    )
+    with process:
+        try:
+            said, complaints = process.communicate(timeout=seconds_max)
+        except BaseException:
+            # What it has started has its output too, and would keep us waiting.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, complaints or said
 
 
 def _key(modules: ModuleSet) -> str:

@@ -94,7 +94,7 @@ def test_all_modules_of_a_push_are_one_set_in_order_of_their_paths() -> None:
             sent("messages.js", "m", source_map="{}"),
             sent("_deps/node/ABC.js", "d", "node"),
             schema=sent("schema.js", "s"),
-            nodeDependencies=[{"name": "sharp", "version": "1"}],
+            nodeDependencies=[{"name": "sharp", "version": "0.33.5"}],
             nodeVersion="22",
         )
     )
@@ -106,7 +106,7 @@ def test_all_modules_of_a_push_are_one_set_in_order_of_their_paths() -> None:
     ]
     assert pushed.by_path["messages.js"].source_map == "{}"
     assert (pushed.server_version, pushed.node_version) == ("1.48.0", "22")
-    assert pushed.node_dependencies == (NodeDependency("sharp", "1"),)
+    assert pushed.node_dependencies == (NodeDependency("sharp", "0.33.5"),)
 
 
 def test_what_has_not_changed_is_taken_from_what_is_active() -> None:
@@ -192,3 +192,41 @@ def test_no_request_makes_anything_but_a_refusal_or_a_set_of_modules(asked: Any)
     except (BadRequestError, StalePushError):
         return
     assert module_set_of(bundle.files) == pushed
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("../../outside", "1.0.0"),
+        ("", "1.0.0"),
+        ("a b", "1.0.0"),
+        ("ws", "file:/etc"),
+        ("ws", "git+ssh://git@example.com/x.git"),
+        ("ws", "https://example.com/x.tgz"),
+        ("ws", "npm:other@1.0.0"),
+        ("ws", "^8.0.0"),
+        ("ws", "latest"),
+        ("ws", ""),
+        ("ws", "1.0.0\n"),
+    ],
+)
+def test_a_package_that_is_not_one_version_of_a_registrys_is_refused(name: str, version: str) -> None:
+    asked = request(nodeDependencies=[{"name": name, "version": version}])
+    with pytest.raises(BadRequestError, match="nodeDependencies") as refused:
+        pushed_modules(asked, None, import_seed=SEED, import_ns=0)
+    assert refused.value.code == "InvalidConfig"
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("ws", "8.18.0"),
+        ("@aws-sdk/client-s3", "3.1.0-beta.2+build.5"),
+        ("JSONStream", "1.3.5"),
+        ("lodash.get", "4.4.2"),
+    ],
+)
+def test_a_package_is_named_as_registries_name_them(name: str, version: str) -> None:
+    asked = request(nodeDependencies=[{"name": name, "version": version}])
+    pushed = pushed_modules(asked, None, import_seed=SEED, import_ns=0)
+    assert pushed.node_dependencies == (NodeDependency(name, version),)

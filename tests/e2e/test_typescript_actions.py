@@ -19,6 +19,7 @@ import pytest
 from tests.e2e.conftest import StartClient
 from tests.e2e.convex_cli.command_line import CommandLine
 from tests.e2e.official_client import CLIENTS, CallFailed, node_executable
+from tests.e2e.pushes import Push
 from tests.e2e.server_process import ServerProcess
 from tests.waiting import wait_until
 
@@ -271,6 +272,27 @@ def test_without_node_a_push_that_needs_it_is_refused(tmp_path: Path) -> None:
         pushed = project(tmp_path / "project", server).run("dev", "--once", "--typecheck=disable")
         assert pushed.code != 0
         assert "their actions need Node.js 20 or later, which has version 18.20.0" in pushed.err
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        ({"nodeVersion": "²"}, 400, "NodeVersionNotSupported"),
+        ({"nodeDependencies": [{"name": "ws", "version": "file:/etc"}]}, 400, "InvalidConfig"),
+        ({}, 400, "BundleNotStored"),
+    ],
+)
+def test_a_push_that_node_cannot_have_is_refused_and_nothing_else_happens(
+    tmp_path: Path, asked: dict[str, Any], status: int, code: str
+) -> None:
+    with ServerProcess(tmp_path / "data", None, ["--node", node_executable()]) as server, Push(server) as push:
+        # Nothing can be put there.
+        (server.data_dir / "node").write_text("")
+        body = push.request({"mail.js": "export const sent = 1;"}, **asked)
+        body["appDefinition"]["changedModules"][0]["environment"] = "node"
+        refused = push.post("/api/deploy2/start_push", body)
+        assert (refused.status_code, refused.json()["code"]) == (status, code)
+        assert push.push({"fine.js": "export const fine = 1;"})
 
 
 def test_what_node_needs_is_made_anew_when_it_is_gone(server: ServerProcess) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from rtdb.typescript.module_set import ModuleSet, NodeDependency, TypeScriptModu
 from rtdb.typescript.node import find_node
 from rtdb.typescript.node_app import NodeApps, node_app_of
 from tests.e2e.official_client import node_executable
+from tests.waiting import wait_until
 
 SOURCE = "export const f = 1;"
 
@@ -53,11 +57,18 @@ def test_a_node_that_cannot_be_run_is_refused(tmp_path: Path, path: str) -> None
     assert refused.value.code == "NodeActionsNotSupported"
 
 
-@pytest.mark.parametrize("wanted", ["18", "24", "x"])
+@pytest.mark.parametrize("wanted", ["18", "24", "x", "²", "٢٠", "9" * 5000])
 def test_a_version_that_the_server_does_not_have_is_refused(tmp_path: Path, wanted: str) -> None:
     with pytest.raises(BadRequestError, match="Ask for one from 20 to 22") as refused:
         find_node(fake_node(tmp_path, "v22.1.0"), wanted)
     assert refused.value.code == "NodeVersionNotSupported"
+
+
+@pytest.mark.parametrize("version", ["v", "v2x.1.0", "v²", "vv20.1.0"])
+def test_a_node_that_does_not_say_its_version_is_refused(tmp_path: Path, version: str) -> None:
+    with pytest.raises(BadRequestError, match="has version") as refused:
+        find_node(fake_node(tmp_path, version), None)
+    assert refused.value.code == "NodeActionsNotSupported"
 
 
 def test_a_later_node_than_the_app_asks_for_will_do(tmp_path: Path) -> None:
@@ -89,6 +100,50 @@ def test_an_app_without_such_modules_needs_no_node(tmp_path: Path) -> None:
     bundle = tmp_path / "bundles" / "python"
     bundle.mkdir(parents=True)
     NodeApps(tmp_path, tmp_path / "nowhere", Limits()).prepare(bundle)
+
+
+def fake_npm(directory: Path, script: str) -> Path:
+    """Return a Node whose npm is this shell script."""
+    directory.mkdir()
+    npm = directory / "npm"
+    npm.write_text(f"#!/bin/sh\n{script}\n")
+    npm.chmod(0o755)
+    return fake_node(directory, "v22.1.0")
+
+
+def is_running(pid_file: Path) -> bool:
+    """Return whether the process whose number was written there still runs: not as a zombie that nobody waits for."""
+    try:
+        status = Path(f"/proc/{int(pid_file.read_text())}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_npm_that_takes_too_long_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    node = fake_npm(tmp_path / "bin", f"sleep 300 &\necho $! > {pid}.new; mv {pid}.new {pid}; wait")
+    bundle, _ = write_bundle(tmp_path, "a", node_dependencies=(NodeDependency("ws", "8.18.0"),))
+    began = time.monotonic()
+    with pytest.raises(BadRequestError, match="npm took longer than 1 s"):
+        NodeApps(tmp_path, node, Limits(node_install_seconds_max=1.0)).prepare(bundle)
+    assert time.monotonic() - began < 20
+    wait_until(lambda: not is_running(pid))
+
+
+def test_npm_ends_with_the_server_that_is_killed(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    node = fake_npm(tmp_path / "bin", f"echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 300")
+    bundle, _ = write_bundle(tmp_path, "a", node_dependencies=(NodeDependency("ws", "8.18.0"),))
+    prepare = (
+        "import sys; from pathlib import Path; from rtdb.config import Limits; "
+        "from rtdb.typescript.node_app import NodeApps; "
+        "NodeApps(*map(Path, sys.argv[1:3]), Limits()).prepare(Path(sys.argv[3]))"
+    )
+    with subprocess.Popen([sys.executable, "-c", prepare, str(tmp_path), str(node), str(bundle)]) as server:
+        wait_until(pid.exists)
+        server.kill()
+    wait_until(lambda: not is_running(pid))
 
 
 @pytest.mark.slow
