@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 import msgspec
@@ -26,6 +28,7 @@ from rtdb.typescript.thrown import describe
 __all__ = ["analyze_node_modules", "start_header"]
 
 _LENGTH_BYTES: Final = 4
+_FAILED: Final = 'Failed to analyze the modules that say "use node"'
 _ARGUMENTS: Final = re.compile(r'\{"type":"(?:object|any)"')
 
 
@@ -48,6 +51,11 @@ class _Module(msgspec.Struct):
     described: str | None = None
 
 
+class _Header(msgspec.Struct):
+    type: str
+
+
+_header: Final = msgspec.json.Decoder(_Header)
 _modules: Final = msgspec.json.Decoder(list[_Module])
 
 
@@ -60,15 +68,15 @@ def analyze_node_modules(
     app: NodeApp, modules: ModuleSet, variables: Mapping[str, str], limits: Limits
 ) -> list[AnalyzedModule]:
     """Return what the modules for Node contain. Raises AnalysisError."""
-    if not app.analysis.is_file():
-        said = _ask_node(app, modules, variables, limits)
-        found = _read(said, modules, limits)
-        # Whoever comes at the same time writes the same.
-        temporary = app.analysis.with_name(f"analysis.{os.getpid()}")
-        temporary.write_bytes(said)
-        temporary.rename(app.analysis)
-        return found
-    return _read(app.analysis.read_bytes(), modules, limits)
+    with suppress(OSError, AnalysisError):  # Nothing, or nothing that can be read: it is looked up.
+        return _read(app.analysis.read_bytes(), modules, limits)
+    said = _ask_node(app, modules, variables, limits)
+    found = _read(said, modules, limits)
+    # Whoever comes at the same time writes the same.
+    temporary = app.analysis.with_name(f"analysis.{os.getpid()}")
+    temporary.write_bytes(said)
+    temporary.rename(app.analysis)
+    return found
 
 
 def _ask_node(app: NodeApp, modules: ModuleSet, variables: Mapping[str, str], limits: Limits) -> bytes:
@@ -76,55 +84,81 @@ def _ask_node(app: NodeApp, modules: ModuleSet, variables: Mapping[str, str], li
     if executable is None:
         raise AnalysisError('The modules that say "use node" are not prepared on this server. Push the app again.')
     paths = [module.path for module in node_modules_of(modules) if not module.path.startswith("_deps/")]
-    process = NodeProcess(executable, app.directory, heap_bytes_max=limits.typescript_action_heap_bytes_max)
+    start = {
+        "type": "start",
+        "inspect": (SCRIPTS / "vendor" / "object_inspect.js").read_text("utf-8"),
+        "window": limits.http_action_window_bytes,
+        "operations": limits.action_operations_max,
+        "variables": dict(variables),
+        **start_header(app),
+    }
+    seconds = limits.typescript_start_seconds_max + limits.typescript_analysis_seconds_max
     words = ""
     try:
-        process.socket.settimeout(limits.typescript_start_seconds_max + limits.typescript_analysis_seconds_max)
-        start = {
-            "type": "start",
-            "inspect": (SCRIPTS / "vendor" / "object_inspect.js").read_text("utf-8"),
-            "window": limits.http_action_window_bytes,
-            "operations": limits.action_operations_max,
-            "variables": dict(variables),
-            **start_header(app),
-        }
-        _send(process.socket, start)
-        _send(process.socket, {"type": "analyze", "paths": paths})
-        while True:
-            head, _, payload = _receive(process.socket).partition(b"\n")
-            if msgspec.json.decode(head)["type"] == "analyzed":
-                return payload
-    except (OSError, EOFError) as error:
-        _, words = process.end()
-        raise AnalysisError(f'Failed to analyze the modules that say "use node": {error}\n{words}'.rstrip()) from error
-    finally:
-        process.end()
+        process = NodeProcess(executable, app.directory, heap_bytes_max=limits.typescript_action_heap_bytes_max)
+        try:
+            channel = _Channel(process.socket, seconds, limits.frame_bytes_max)
+            channel.send(start)
+            channel.send({"type": "analyze", "paths": paths})
+            while True:
+                head, _, payload = channel.receive().partition(b"\n")
+                if _header.decode(head).type == "analyzed":
+                    return payload
+        finally:
+            _, words = process.end()
+    except TimeoutError as error:
+        raise AnalysisError(f"{_FAILED}: they were not imported in {seconds:g} s\n{words}".rstrip()) from error
+    except (OSError, EOFError, msgspec.DecodeError) as error:
+        raise AnalysisError(f"{_FAILED}: {error}\n{words}".rstrip()) from error
 
 
-def _send(target: socket.socket, header: Mapping[str, Any]) -> None:
-    body = msgspec.json.encode(header) + b"\n"
-    target.sendall(len(body).to_bytes(_LENGTH_BYTES, "little") + body)
+class _Channel:
+    """The frames of a process, which has so many seconds for all of them together. Raises OSError and EOFError."""
 
+    def __init__(self, link: socket.socket, seconds_max: float, frame_bytes_max: int) -> None:
+        self._socket = link
+        self._frame_bytes_max = frame_bytes_max
+        self._deadline = time.monotonic() + seconds_max
 
-def _receive(source: socket.socket) -> bytes:
-    return _read_exactly(source, int.from_bytes(_read_exactly(source, _LENGTH_BYTES), "little"))
+    def send(self, header: Mapping[str, Any]) -> None:
+        body = msgspec.json.encode(header) + b"\n"
+        self._wait_at_most()
+        self._socket.sendall(len(body).to_bytes(_LENGTH_BYTES, "little") + body)
 
+    def receive(self) -> bytes:
+        length = int.from_bytes(self._read(_LENGTH_BYTES), "little")
+        if length > self._frame_bytes_max:
+            raise EOFError(f"Node has sent a frame of {length} bytes")
+        return self._read(length)
 
-def _read_exactly(source: socket.socket, count: int) -> bytes:
-    data = bytearray()
-    while len(data) < count:
-        piece = source.recv(count - len(data))
-        if not piece:
-            raise EOFError("Node ended")
-        data += piece
-    return bytes(data)
+    def _read(self, count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            self._wait_at_most()
+            piece = self._socket.recv(count - len(data))
+            if not piece:
+                raise EOFError("Node ended")
+            data += piece
+        return bytes(data)
+
+    def _wait_at_most(self) -> None:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError
+        self._socket.settimeout(seconds)
 
 
 def _read(said: bytes, modules: ModuleSet, limits: Limits) -> list[AnalyzedModule]:
     maps = SourceMaps(modules)
     analyzed = []
-    for module in _modules.decode(said):
+    try:
+        described = _modules.decode(said)
+    except msgspec.DecodeError as error:
+        raise AnalysisError(f"{_FAILED}: {error}") from error
+    for module in described:
         path = module.path
+        if path not in modules.by_path:
+            raise AnalysisError(f"{_FAILED}: there is no module {path[:200]}")
         if module.refused is not None:
             raise AnalysisError(f"Failed to analyze {path}: {module.refused}")
         if module.described is not None:
