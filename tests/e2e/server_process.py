@@ -17,6 +17,8 @@ from typing import Self
 
 import httpx
 
+from tests.ports import free_port
+
 __all__ = ["REPOSITORY", "ServerProcess"]
 
 REPOSITORY = Path(__file__).parents[2]
@@ -48,7 +50,7 @@ class ServerProcess:
         self._functions = functions
         self._arguments = list(arguments)
         self._program = program
-        self._port = 0
+        self._port = free_port()
         self._site_port: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: set[int] = set()

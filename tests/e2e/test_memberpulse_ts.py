@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from tests.e2e.official_client import CallFailed, node_executable
 from tests.e2e.server_process import REPOSITORY, ServerProcess
 from tests.e2e.webhook_receiver import open_receiver
 from tests.e2e.windows import Browser, Window
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 EXAMPLE = REPOSITORY / "examples" / "memberpulse-ts"
@@ -334,12 +334,6 @@ def test_one_command_starts_all_of_it(tmp_path: Path) -> None:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(started.pid, signal.SIGKILL)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def got(url: str) -> str:
