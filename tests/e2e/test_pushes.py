@@ -31,9 +31,16 @@ PYTHON = """
         ctx.db.insert("items", {"n": n})
 
     @mutation
+    def fill(ctx, count):
+        for n in range(int(count)):
+            ctx.db.insert("items", {"n": n})
+
+    @mutation
     def clear(ctx):
-        for row in ctx.db.query("items").collect():
+        rows = ctx.db.query("items").take(4000)  # one read each, of which there are not many more in a call
+        for row in rows:
             ctx.db.delete(row["_id"])
+        return len(rows)
 """
 
 
@@ -165,6 +172,7 @@ def test_what_was_pushed_is_called(server: ServerProcess, push: Push) -> None:
     assert [function["name"] for function in started["analysis"][""]["functions"]["items.js"]["functions"]] == [
         "add",
         "clear",
+        "fill",
         "version",
     ]
     push.wait(started)
@@ -228,6 +236,24 @@ def test_indexes_are_told_of_and_built_and_those_of_a_push_that_is_given_up_are_
     removed = push.start({"a.js": LIST})["schemaChange"]["indexDiffs"][""]["removed_indexes"]
     assert removed == added
     call(server, "items:clear")
+
+
+def test_who_waits_for_a_large_table_is_told_how_far_it_is(server: ServerProcess, push: Push) -> None:
+    call(server, "items:fill", {"count": 12_000})
+    started = push.start({"a.js": LIST}, schema=schema("items", {"n": "number"}, {"by_n": ["n"]}))
+    told = [push.wait(started, timeout_ms=0)]
+    while told[-1]["type"] == "inProgress":
+        told.append(push.wait(started, timeout_ms=20))
+    assert told[-1] == {"type": "complete"}
+    states = [one["components"][""] for one in told[:-1]]
+    assert not states[0]["schemaValidationComplete"]
+    assert (0, 1) in [(state["indexesComplete"], state["indexesTotal"]) for state in states]
+    # Nothing that is said to be done is taken back.
+    assert states == sorted(states, key=lambda state: (state["schemaValidationComplete"], state["indexesComplete"]))
+    assert push.finish(started).status_code == 200
+    push.push({})
+    while call(server, "items:clear"):
+        pass
 
 
 # --- what happens meanwhile -------------------------------------------------------------------------------------------
