@@ -517,6 +517,13 @@ def test_what_one_call_changes_no_other_sees(functions: Functions) -> None:
     ensure_goes_on(functions, pid)
 
 
+def test_what_a_call_has_changed_would_be_seen(functions: Functions) -> None:
+    """A control: what looks for traces of another call finds those of its own module."""
+    functions.load("globalThis.polluted = 1; for (const type of [Array, Promise]) type.prototype.polluted = 1;" + AFTER)
+    changed, polluted, *_ = functions.result("after", answer=echo)
+    assert (changed, polluted) == (["Array", "Promise"], 1)
+
+
 def test_the_global_convex_cannot_be_changed_in_place(functions: Functions) -> None:
     functions.load(query("Convex.syscall = () => '1'; return 1;"))
     assert "Cannot assign to read only property" in functions.error().message
