@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -80,6 +79,10 @@ class _Call:
             self.result, self.failure = result, failure
             self.ended.set()
             self.head_sent.set()
+            if failure is not None:
+                # Nobody sends them any more, and who reads one would wait for it.
+                for body in self._received:
+                    self._bodies.fail(body, "the action that sends it has ended")
 
     def drop_bodies(self) -> None:
         for body in self._received:
@@ -299,9 +302,10 @@ class ActionHost:
             with _Ending(self, call):
                 await call.head_sent.wait()
                 if call.head is not None:
-                    # What the app's code has thrown says more than that its body broke off.
-                    with suppress(BodyBrokenError):
+                    try:
                         await respond(call.head)
+                    except* BodyBrokenError:
+                        pass  # What the app's code has thrown says more than that, or how its process has ended.
                     # What is left of it nobody wants.
                     call.drop_bodies()
                 await call.ended.wait()

@@ -96,6 +96,11 @@ class Bodies:
 
         return receive
 
+    def fail(self, body: int, reason: str) -> None:
+        """Have whoever reads a body hear that the rest of it will not come."""
+        if body in self._receiving:
+            self._receiving[body].fail(BodyBrokenError(reason))
+
     def drop(self, body: int) -> None:
         """Take no more of a body."""
         if self._forget(body) is not None:

@@ -480,3 +480,35 @@ async def test_a_process_whose_memory_the_app_fills_is_replaced_in_time(tmp_path
         while 1.0 not in counts[1:]:
             counts.append(await bench.act("m:leak"))
         assert max(counts) > 3
+
+
+@pytest.mark.parametrize(
+    ("then", "code"),
+    [
+        ("for (;;);", "ActionBlocked"),
+        ("controller.error(new Error('late'));", "FunctionError"),
+        ("setTimeout(() => { throw new Error('late'); }, 0);", "FunctionError"),
+    ],
+)
+async def test_an_answer_that_is_being_sent_ends_with_its_action(tmp_path: Path, then: str, code: str) -> None:
+    routes = f"""
+    import {{ httpRouter }} from "convex/server";
+    import {{ httpAction }} from "./_generated/server";
+    const http = httpRouter();
+    http.route({{ path: "/slow", method: "GET", handler: httpAction(async () => new Response(new ReadableStream({{
+        async start(controller) {{
+            controller.enqueue(new TextEncoder().encode("begun"));
+            await new Promise((resolve) => setTimeout(resolve, 200));
+            {then}
+            await new Promise(() => {{}});
+        }},
+    }}))) }});
+    export default http;
+    """
+    async with acting(tmp_path, "", Limits(action_blocked_seconds_max=0.5), http=routes) as bench:
+        call = bench.request("GET", "/slow")
+        with trio.fail_after(20):
+            outcome = await bench.outcome(call)
+        assert bench.heads[call].status == 200, "it had begun"
+        assert outcome.error is not None
+        assert outcome.error.code == code
