@@ -179,6 +179,8 @@ class Hub:
             await trio.to_thread.run_sync(self._node_apps.prepare, self._bundles.directory(bundle_hash))
         except BadRequestError as error:
             raise HubFailure(f"the app cannot be loaded: {error.message}", EXIT_CONFIGURATION) from None
+        except OSError as error:
+            raise HubFailure(f"the app cannot be loaded: {error}", 1) from None
         limits = self._config.limits
         data_file = self._config.data_dir / "db" / "data.mdb"
         self._pool = RunnerPool(

@@ -19,6 +19,8 @@ _DIGITS: Final = {
     ord(digit): value for value, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 }
 _CONTINUES: Final = 32
+_SHIFT_MAX: Final = 30
+"""Numbers have 32 bits, in seven digits at most."""
 
 
 class Position(NamedTuple):
@@ -59,7 +61,7 @@ class SourceMap:
     def _lines(self) -> list[list[_Segment]]:
         try:
             return _decode(self._document.mappings)
-        except (KeyError, IndexError):
+        except (KeyError, IndexError, OverflowError):
             return []
 
     def find(self, line: int, column: int) -> Position | None:
@@ -110,6 +112,8 @@ def _numbers(text: bytes) -> list[int]:
         number |= (digit & (_CONTINUES - 1)) << shift
         if digit & _CONTINUES:
             shift += 5
+            if shift > _SHIFT_MAX:
+                raise OverflowError
         else:
             numbers.append(-(number >> 1) if number & 1 else number >> 1)
             shift = number = 0

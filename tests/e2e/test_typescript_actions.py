@@ -303,6 +303,23 @@ def test_what_node_needs_is_made_anew_when_it_is_gone(server: ServerProcess) -> 
     assert answer["status"] == "success", answer
 
 
+def test_a_server_whose_disk_does_not_take_what_node_needs_says_so_and_ends(server: ServerProcess) -> None:
+    server.kill()
+    shutil.rmtree(server.data_dir / "node")
+    (server.data_dir / "node").write_text("")
+    printed_before = len(server.log)
+    try:
+        with pytest.raises(AssertionError, match="did not print its URL"):
+            server.start()
+    finally:
+        (server.data_dir / "node").unlink()
+        server.kill()
+        said = server.log[printed_before:]
+        server.start()
+    assert "the app cannot be loaded: [Errno " in said
+    assert "Traceback" not in said
+
+
 def test_the_function_log_says_what_ran_in_node(server: ServerProcess) -> None:
     assert run(server, "reports:file")["status"] == "success"
     headers = {"Authorization": f"Convex {server.admin_key}"}
