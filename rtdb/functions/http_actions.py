@@ -13,9 +13,10 @@ Invariant: the last chunk is sent only after everything before it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import trio
 
@@ -43,6 +44,7 @@ __all__ = ["AnsweredRequest"]
 CLOSING_SHARE = 0.8
 """Of the time that an action has to end when it is stopped: how much of it the producer of a body has."""
 
+_CONTENT_LENGTH: Final = re.compile(r"[0-9]{1,18}")
 NO_ROUTE = b"No matching routes found"
 
 EncodedBody = bytes | AsyncIterable[bytes] | AsyncIterable[str] | None
@@ -157,7 +159,7 @@ class AnsweredRequest(RunningAction):
     def _content_length(self, status: int, headers: Headers, body: EncodedBody) -> int | None:
         """Return the length of the body that is announced, None if it is not known before it has been sent."""
         declared = headers.get("content-length")
-        if declared is not None and not (declared.isascii() and declared.isdigit()):
+        if declared is not None and not _CONTENT_LENGTH.fullmatch(declared):
             raise InvalidResponseError(f"the header `content-length` is a number of bytes, got {declared!r}")
         if isinstance(body, AsyncIterable):
             return None if declared is None or self._request.method == "HEAD" else int(declared)

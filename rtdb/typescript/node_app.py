@@ -134,6 +134,8 @@ class NodeApps:
         (temporary / "package.json").write_text(json.dumps(package, indent=2), encoding="utf-8")
         if dependencies:
             self._install(temporary, npm)
+        # After a power failure what has its name is whole. Packages have thousands of files: one call for all of them.
+        os.sync()
         temporary.rename(app.directory)
 
     def _install(self, directory: Path, npm: list[str]) -> None:

@@ -65,6 +65,7 @@ async def test_a_response_that_was_changed_is_checked_again(tmp_path: Path, chan
         ("Response('abc', 200, {'Content-Length': '5'})", "the header `content-length` is 5 and the body has 3 bytes"),
         ("Response(None, 205, {'Content-Length': '5'})", "the header `content-length` is 5 and the body has 0 bytes"),
         ("Response('', 200, {'Content-Length': '-0'})", "the header `content-length` is a number of bytes, got '-0'"),
+        ("Response('', 200, {'Content-Length': '9' * 5000})", "the header `content-length` is a number of bytes"),
         ("Response('', 200, [('Content-Length', '0')] * 2)", "the header `content-length` is a number of bytes"),
     ],
 )
