@@ -354,7 +354,11 @@ class ActionPool:
         path = "" if execution is None else execution.call.path
         if runner.stuck_since is None:
             runner.stuck_since = now - stuck
-            _log.warning("an action keeps all others of its process waiting", function=path, pid=runner.handle.pid)
+            if execution is None:
+                # Of a process that has just started, on a busy machine, as a rule.
+                _log.info("an action runner stands still", pid=runner.handle.pid)
+            else:
+                _log.warning("an action keeps all others of its process waiting", function=path, pid=runner.handle.pid)
         seconds_max = self._limits.action_blocked_seconds_max
         if stuck > seconds_max:
             _log.error("action runner stopped: its event loop is blocked", function=path, at=runner.pulse.frames)
