@@ -188,7 +188,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     typescript_silence_seconds_max: float = 2.0
     """Seconds a process may be silent after the time that its function has, before it is killed."""
     typescript_action_hosts_max: int = 4
-    """Processes in which one action runner runs actions in TypeScript, and as many of Node."""
+    """Processes in which one action runner runs actions in TypeScript, and as many of Node. As many again may be
+    there to end what had begun before they were replaced."""
     typescript_action_host_calls_max: int = 16
     """Actions that such a process runs before another is started. One that loops takes the others down with it."""
     typescript_action_host_uses_max: int = 10_000

@@ -37,8 +37,8 @@ class ActionThrew(Exception):
 
 
 class ActionHostDied(Exception):
-    """The process ended, or was killed. ``why`` is one of ``blocked``, ``memory``, ``ended``; ``calls`` is how many
-    calls were under way in it."""
+    """The process ended, was killed, or could not be started. ``why`` is one of ``blocked``, ``memory``, ``ended``,
+    ``unavailable``; ``calls`` is how many calls were under way in it."""
 
     def __init__(self, why: str, detail: str, calls: int) -> None:
         super().__init__(detail)

@@ -32,7 +32,7 @@ from rtdb.typescript.action_calls import (
     Syscalls,
     Variables,
 )
-from rtdb.typescript.deno import SCRIPTS, ending_of
+from rtdb.typescript.deno import SCRIPTS, DenoUnavailable, ending_of
 from rtdb.typescript.host_bodies import Bodies, BodyBrokenError, Frame, HostGarbledError
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.thrown import describe
@@ -152,7 +152,11 @@ class ActionHost:
         ``start`` and the payload are what it is told first (`javascript/action_host.js`). Raises ActionHostDied if it
         does not come up; afterwards its calls hear of its end, and this returns.
         """
-        process = self._start_process()
+        try:
+            process = self._start_process()
+        except (DenoUnavailable, OSError) as error:
+            self.ended = True
+            raise ActionHostDied("unavailable", str(error), 0) from error
         try:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(process.socket))
             self._variables = variables

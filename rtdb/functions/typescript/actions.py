@@ -157,6 +157,11 @@ def _thrown_error(threw: ActionThrew, limits: Limits) -> ExecutionError:
 
 def _death_error(name: str, died: ActionHostDied, limits: Limits) -> ExecutionError:
     """Say why an action has ended with its process: as its own doing if it was alone there."""
+    if died.why == "unavailable":
+        return ExecutionError(
+            "ActionHostUnavailable",
+            f"Function {name} was not run, because no process could be started for it: {died.detail}",
+        )
     if died.calls == 1 and died.why == "blocked":
         return ExecutionError(
             "ActionBlocked",

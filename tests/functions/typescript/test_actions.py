@@ -15,6 +15,7 @@ import trio
 
 from rtdb.config import Limits
 from rtdb.link.frames import EnvironmentChanged, ExecutionError
+from rtdb.typescript import deno
 from rtdb.values.json_codec import encode
 from rtdb.values.value import Int64
 from tests.functions.action_bench import ActionBench, running_actions
@@ -512,3 +513,34 @@ async def test_an_answer_that_is_being_sent_ends_with_its_action(tmp_path: Path,
         assert bench.heads[call].status == 200, "it had begun"
         assert outcome.error is not None
         assert outcome.error.code == code
+
+
+async def test_without_a_binary_an_action_fails_with_the_reason_and_the_runner_lives_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deno was there when the app was loaded; it may be gone, or come back, at any time after it."""
+    write_typescript(tmp_path / "app", {"m": HEADER + "export const act = action({ handler: async () => 1 });"})
+    python = """
+        @action
+        async def act(ctx): return 2
+    """
+    there = deno.find_deno()
+    gone = tmp_path / "gone" / "deno"
+    bench = ActionBench(tmp_path, Limits(), None, p=python)
+    monkeypatch.setattr(deno, "find_deno", lambda: gone)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bench.run)
+            error = await bench.error("m:act")
+            assert error.code == "ActionHostUnavailable"
+            assert error.message.startswith(
+                f"Function m:act was not run, because no process could be started for it: Deno could not be started "
+                f"from {gone}: [Errno 2] No such file or directory"
+            )
+            assert "Try: pip install 'rtdb[typescript]'" in error.message
+            assert await bench.act("p:act") == 2
+            monkeypatch.setattr(deno, "find_deno", lambda: there)
+            assert await bench.act("m:act") == 1
+            nursery.cancel_scope.cancel()
+    finally:
+        bench.app.close()

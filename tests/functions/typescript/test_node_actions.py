@@ -110,3 +110,37 @@ async def test_what_node_writes_on_its_output_is_no_frame(tmp_path: Path) -> Non
         outcome = await bench.outcome(bench.start("m:writes"))
         assert outcome.error is None
         assert outcome.log_lines == ["[LOG] 'said'"]
+
+
+async def test_variables_that_change_during_long_actions_do_not_pile_up_processes(tmp_path: Path) -> None:
+    limits = Limits(typescript_action_hosts_max=1, typescript_start_seconds_max=3)
+    async with acting_in_node(tmp_path, limits) as bench:
+        assert bench.typescript is not None
+        hosts = bench.typescript.hosts["node"]
+
+        async def hold() -> int:
+            call = bench.start("m:fine")
+            await bench.wait_requests(len(bench.requests) + 1)
+            return call
+
+        def change(value: str) -> None:
+            arguments = {"changes": [{"name": "MODE", "value": value}]}
+            bench.app.run("_system/environment_variables:update", arguments, internal=True)
+            bench.link.send_nowait(EnvironmentChanged())
+
+        bench.holding = True
+        waiting = []
+        for value in ("1", "2"):
+            change(value)
+            waiting.append(await hold())
+        change("3")
+        error = await bench.error("m:mode")
+        assert error.code == "ActionHostUnavailable"
+        assert "2 processes still run actions that began before their processes were to be replaced" in error.message
+        assert hosts.started == 2
+        patient = bench.start("m:mode")
+        bench.holding = False
+        bench.release()
+        assert [(await bench.outcome(call)).result for call in waiting] == [b"0.0", b"0.0"]
+        assert (await bench.outcome(patient)).result == b'"3"'
+        assert hosts.started == 3
