@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from rtdb.cli.admin_client import AdminError
 from rtdb.cli.deploy_client import DeployError, deploy_events
 from rtdb.cli.deploy_view import DeployView, show_error
 from rtdb.cli.output import EXIT_CONFIGURATION, EXIT_FAILURE, fail, messages, results
 from rtdb.cli.target import DEFAULT_URL, Target, find_target
+from rtdb.cli.typescript_part import deployed_typescript
 from rtdb.codegen.app_process import AppProblem
 from rtdb.codegen.generation import generate
 from rtdb.config import Limits
@@ -94,7 +96,7 @@ def deploy_directory(functions: Path, target: Target, *, dry_run: bool = False, 
     First the types are generated, which the modules may import. If they cannot be, it is for the server to say whether
     the app can run: it may have libraries that are missing here.
     """
-    problem = _generate(functions) if types else None
+    problem = _generate(functions, target) if types else None
     try:
         bundle = read_bundle(functions, Limits())
     except (BadRequestError, OSError) as error:
@@ -104,17 +106,22 @@ def deploy_directory(functions: Path, target: Target, *, dry_run: bool = False, 
         for event in deploy_events(target, bundle, dry_run=dry_run):
             view.show(event)
     if problem is not None:
-        messages.print(f"It was deployed, but its types could not be generated here: {problem}", markup=False)
+        messages.print(f"It was deployed, but {problem}", markup=False)
     return view.unchanged
 
 
-def _generate(functions: Path) -> str | None:
-    """Generate types; return what prevented it."""
+def _generate(functions: Path, target: Target) -> str | None:
+    """Generate types; return what prevented it, or part of it."""
+    typescript, problem = None, None
     try:
-        generate(functions)
+        typescript = deployed_typescript(target)
+    except AdminError as error:
+        problem = f"its types know the modules in TypeScript as they last were: {error}"
+    try:
+        generate(functions, typescript)
     except (AppProblem, OSError) as error:
-        return str(error)
-    return None
+        return f"its types could not be generated here: {error}"
+    return problem
 
 
 def target_of(

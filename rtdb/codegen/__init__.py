@@ -6,6 +6,7 @@
 ``server.d.ts``, ``server.js``        builders and contexts typed by them, for functions written in TypeScript
 ``data_model.py``                     tables, documents and ids, for functions written in Python
 ``server.py``, ``server.pyi``         contexts whose ``ctx.db`` knows them
+``typescript.json``                   what a server has said of the modules in TypeScript, if there are any
 ====================================  ==================================================================================
 
 Everything is made from an app's description, so that apps in other languages are served too. The description is made

@@ -42,7 +42,7 @@ from rtdb.errors import BadRequestError
 from rtdb.functions.action_pool import ActionPool
 from rtdb.functions.bundle import Bundle
 from rtdb.functions.bundle_store import BundleStore
-from rtdb.functions.description import decode_description
+from rtdb.functions.description import Description, decode_description
 from rtdb.functions.runner_pool import RunnerPool
 from rtdb.link import frames
 from rtdb.typescript.node_app import NodeApps
@@ -102,6 +102,11 @@ class Deployer:
     def bundle_hash(self) -> str:
         """Of the code that runs."""
         return self._bundle_hash
+
+    @property
+    def description(self) -> Description:
+        """What is in the code that runs."""
+        return decode_description(self._description)
 
     async def count_documents(self, tables: Collection[str]) -> dict[str, int]:
         """Return how many documents each of these tables has; those that are not there are left out."""

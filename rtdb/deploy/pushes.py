@@ -3,6 +3,7 @@
 ::
 
     hashes           what is deployed, so that only what has changed needs to be sent
+    describe         what is in it, for `rtdb codegen`, which sees the modules in Python alone
     evaluate,        what would change, without any of it
     evaluate_schema
     start            the modules are loaded, and prepared in the background: what is in them, and what changes
@@ -42,6 +43,8 @@ from rtdb.deploy.staged_deploy import StagedDeploy
 from rtdb.errors import BadRequestError, RtdbError, StalePushError
 from rtdb.functions.bundle import Bundle, replace_typescript
 from rtdb.functions.bundle_store import BundleStore
+from rtdb.functions.description import Description
+from rtdb.functions.typescript.app_part import describe_typescript
 from rtdb.link import frames
 from rtdb.typescript.module_set import ModuleSet, module_set_of, read_module_set
 
@@ -98,6 +101,7 @@ class Pushes:
         """The one that was started last."""
         self._steps: dict[frames.PushStep, Callable[[bytes], Awaitable[Any]]] = {
             "hashes": self._hashes,
+            "describe": self._describe,
             "evaluate": self._evaluate,
             "evaluate_schema": self._evaluate_schema,
             "start": self._start,
@@ -137,6 +141,11 @@ class Pushes:
             "udfServerVersion": modules.server_version,
             **node,
         }
+
+    async def _describe(self, _body: bytes) -> Description:
+        directory, description = self._bundles.directory(self._deployer.bundle_hash), self._deployer.description
+        modules = await trio.to_thread.run_sync(read_module_set, directory)
+        return describe_typescript(description, modules)
 
     async def _evaluate(self, body: bytes) -> dict[str, Any]:
         _asked, modules = await self._modules(body)

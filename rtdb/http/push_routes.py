@@ -3,6 +3,7 @@
 ::
 
     POST /api/get_config_hashes                what is deployed, so that only what has changed needs to be sent
+    POST /api/describe_typescript              what is in the modules that are deployed (this one `rtdb codegen` asks)
     POST /api/deploy2/evaluate_push            what would change
     POST /api/deploy2/evaluate_schema          the same of the schema
     POST /api/deploy2/start_push               what is in the modules, and what changes
@@ -52,6 +53,7 @@ class PushRoutes:
     def routes(self) -> dict[tuple[str, str], Route]:
         return {
             ("POST", "/api/get_config_hashes"): self._route("hashes"),
+            ("POST", "/api/describe_typescript"): self._route("describe"),
             ("POST", "/api/deploy2/evaluate_push"): self._route("evaluate"),
             ("POST", "/api/deploy2/evaluate_schema"): self._route("evaluate_schema"),
             ("POST", "/api/deploy2/start_push"): self._route("start"),

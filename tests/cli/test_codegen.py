@@ -54,6 +54,15 @@ def test_an_app_without_a_schema_has_types_that_know_nothing(functions: Path) ->
 
 
 @pytest.mark.slow
+def test_a_server_that_does_not_answer_is_named_and_the_types_are_written(functions: Path) -> None:
+    result = codegen(functions, "--url", "http://127.0.0.1:1", "--admin-key", "rtdb|00")
+    assert result.exit_code == 0
+    said = " ".join(result.stderr.split())
+    assert "The modules in TypeScript are taken for what they last were: no answer from http://127.0.0.1:1" in said
+    assert codegen(functions, "--check").exit_code == 0
+
+
+@pytest.mark.slow
 def test_an_error_in_the_app_is_shown_with_file_and_line(functions: Path) -> None:
     (functions / "schema.py").write_text(SCHEMA.replace("v.any()", "v.anything()"), encoding="utf-8")
     result = codegen(functions)

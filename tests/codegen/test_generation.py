@@ -85,6 +85,58 @@ def test_functions_that_need_what_is_not_generated_yet_do_not_prevent_it(tmp_pat
 
 
 @pytest.mark.slow
+def test_what_is_in_typescript_is_generated_and_kept_for_when_no_server_says_it(tmp_path: Path) -> None:
+    functions = write(tmp_path / "functions", users=TYPED)
+    any_ = {"type": "any"}
+    table = {"tableName": "users", "indexes": [], "documentType": any_}
+    messages = FunctionDescription(
+        "messages:list", "query", False, any_, {"type": "array", "value": {"type": "number"}}
+    )
+    typescript = Description([messages], {"tables": [table], "schemaValidation": True})
+    with pytest.raises(AppProblem, match="UsersDoc"):
+        generate(functions)
+    assert check(functions, typescript).files
+    generation = generate(functions, typescript)
+    assert generation.has_schema
+    written = contents(functions)
+    assert b"UsersDoc" in written["data_model.py"]
+    assert b"users: {" in written["dataModel.d.ts"]
+    api = written["api.d.ts"]
+    assert -1 < api.find(b"  messages: {\n    list: FunctionReference<") < api.find(b"  users: {\n    all:")
+    assert b"Literal['messages:list']" in written["server.pyi"]
+    assert b"Literal['users:all']" in written["server.pyi"]
+    assert generate(functions).files == check(functions).files == check(functions, typescript).files == []
+    # It has gone from the server: what needs it says so, and nothing is left of it when nothing does.
+    write(functions, users=TYPED.replace("UsersDoc", "TableName"))
+    nothing = Description([], None)
+    names = {path.name for path in check(functions, nothing).files}
+    assert {"api.d.ts", "data_model.py", "typescript.json"} <= names
+    generate(functions, nothing)
+    assert b"messages" not in contents(functions)["api.d.ts"] + contents(functions)["typescript.json"]
+    assert check(functions).files == []
+
+
+@pytest.mark.slow
+def test_what_python_defines_is_taken_from_python(tmp_path: Path) -> None:
+    functions = write(tmp_path / "functions", schema=SCHEMA, users=TYPED)
+    both = FunctionDescription("users:all", "mutation", False, {"type": "any"}, None)
+    table = {"tableName": "others", "indexes": [], "documentType": {"type": "any"}}
+    generate(functions, Description([both], {"tables": [table], "schemaValidation": True}))
+    written = contents(functions)
+    assert b'"query"' in written["api.d.ts"]
+    assert b'"mutation"' not in written["api.d.ts"]
+    assert b"OthersDoc" not in written["data_model.py"]
+
+
+def test_what_was_kept_and_cannot_be_read_is_named(tmp_path: Path) -> None:
+    functions = write(tmp_path / "functions")
+    write_files(functions, {"typescript.json": "<<<<<<< HEAD"})
+    for action in (generate, check):
+        with pytest.raises(AppProblem, match=r"typescript\.json is not what `rtdb codegen` wrote"):
+            action(functions)
+
+
+@pytest.mark.slow
 def test_an_error_in_a_module_names_file_and_line_and_leaves_what_there_was(tmp_path: Path) -> None:
     functions = write(tmp_path / "functions", schema=SCHEMA, users=TYPED)
     generate(functions)

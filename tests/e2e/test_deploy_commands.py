@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.e2e.deploys import write_modules
+from tests.e2e.pushes import Push, function, schema
 from tests.e2e.server_process import REPOSITORY, ServerProcess
 from tests.waiting import wait_until
 
@@ -187,6 +188,44 @@ def test_deploy_generates_the_types_that_the_app_imports(server: ServerProcess, 
     assert version(server) == 1
     assert rtdb(project, "deploy").stdout == f"Already deployed to {server.url}.\n"
     assert rtdb(project, "codegen", "--check").returncode == 0
+
+
+def test_types_know_what_was_pushed_in_typescript(server: ServerProcess, project: Path) -> None:
+    """Of the schema.ts and the functions there are, and of nothing that Python has had and has no more."""
+    counted = """
+        from ._generated.data_model import RoomsDoc
+        from ._generated.server import QueryContext
+
+        @query
+        def version(ctx: QueryContext) -> list[RoomsDoc]:
+            return len(ctx.db.query("rooms").collect())
+    """
+    listing = function("list", "query", 'return "[]";')
+    assert rtdb(project, "deploy").returncode == 0
+    with Push(server) as push:
+        push.push({"messages.js": listing}, schema=schema("rooms", {"name": "string"}))
+    write_modules(project / "functions", counting=counted)
+    deployed = rtdb(project, "deploy")
+    assert (deployed.returncode, deployed.stdout) == (0, f"Deployed to {server.url}.\n"), deployed.stderr
+    assert "types" not in deployed.stderr
+    generated = project / "functions" / "_generated"
+    api = (generated / "api.d.ts").read_text()
+    assert "  counting: {\n    version: FunctionReference<" in api
+    assert "  messages: {\n    list: FunctionReference<" in api
+    assert "app: {" not in api
+    assert rtdb(project, "codegen", "--check").returncode == 0
+    # Another push; then no server, with which nothing is lost.
+    with Push(server) as push:
+        push.push({"rooms.js": listing}, schema=schema("rooms", {"name": "string"}))
+    outdated = rtdb(project, "codegen", "--check")
+    assert outdated.returncode == 1
+    assert outdated.stdout.count("outdated: ") == len(("api.d.ts", "server.pyi", "typescript.json"))
+    assert rtdb(project, "codegen").returncode == 0
+    server.kill()
+    offline = rtdb(project, "codegen", "--check")
+    assert (offline.returncode, offline.stdout) == (0, "")
+    assert "taken for what they last were" in offline.stderr
+    assert "rooms: {" in (generated / "api.d.ts").read_text()
 
 
 def test_deploy_leaves_it_to_the_server_whether_an_app_can_be_imported(server: ServerProcess, project: Path) -> None:

@@ -18,9 +18,10 @@ from rtdb.scheduler.schedule import schedule_from_json
 from rtdb.schema.schema import Schema, check_schema_limits, schema_from_json
 from rtdb.schema.validator_json import validator_from_json
 from rtdb.typescript.analysis import Analysis, AnalyzedFunction, AnalyzedModule
+from rtdb.typescript.module_set import ModuleSet
 from rtdb.values.function_path import parse_function_path
 
-__all__ = ["describe_modules", "recall_modules"]
+__all__ = ["describe_modules", "describe_typescript", "recall_modules"]
 
 
 def describe_modules(analysis: Analysis, limits: Limits) -> AppPart:
@@ -64,6 +65,19 @@ def recall_modules(description: Description, python: AppPart) -> AppPart:
         ],
         auth=description.auth,
         environment=description.environment,
+    )
+
+
+def describe_typescript(description: Description, modules: ModuleSet | None) -> Description:
+    """Return the functions and the schema of an app that are in its TypeScript modules, without their positions."""
+    paths = set() if modules is None else modules.by_path.keys()
+    return Description(
+        functions=[
+            msgspec.structs.replace(function, position=None, in_node=False)
+            for function in description.functions
+            if f"{parse_function_path(function.path).module}.js" in paths
+        ],
+        schema=description.schema if "schema.js" in paths else None,
     )
 
 

@@ -153,8 +153,8 @@ class BlockNotice(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="n
     dirty: list[int]
 
 
-PushStep = Literal["hashes", "evaluate", "evaluate_schema", "start", "wait", "finish"]
-"""The steps in which the official CLI pushes an app (push/pushes.py)."""
+PushStep = Literal["hashes", "describe", "evaluate", "evaluate_schema", "start", "wait", "finish"]
+"""The steps in which the official CLI pushes an app, and what `rtdb codegen` asks of it (deploy/pushes.py)."""
 
 
 class PushStepRequest(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="push_step"):
