@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -24,6 +25,15 @@ pytestmark = pytest.mark.slow
 
 PATIENT = Limits(typescript_seconds_max=20.0)
 """For what takes its time on a machine that is busy."""
+
+
+def instead_of(kind: str, source: str, other: str) -> str:
+    """Return what gives one script or module of the self-test another text."""
+    return f"""
+        vm.{kind} = class extends vm.{kind} {{
+          constructor(source, options) {{ super(source === "{source}" ? "{other}" : source, options); }}
+        }};
+    """
 
 
 @pytest.fixture
@@ -75,28 +85,105 @@ def test_the_process_knows_nothing_of_ours(own: Functions, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("change", "failed"),
     [
-        ({"permissions": ["--allow-env"]}, "has no permissions"),
-        ({"permissions": ["--allow-read=/"]}, "has no permissions"),
-        ({"flags": "--no-disallow-code-generation-from-strings"}, "makes no code from strings outside of contexts"),
+        ({"permission": "--allow-env"}, "has no permissions"),
+        ({"permission": "--allow-read=/"}, "has no permissions"),
+        (
+            {"flags": "--no-disallow-code-generation-from-strings"},
+            "makes no code from strings outside of contexts either",
+        ),
+        (
+            {
+                "plant": """
+                    vm.SourceTextModule = class extends vm.SourceTextModule {
+                      linkRequests(modules) { if (modules.length === 0) super.linkRequests(modules); }
+                    };
+                """
+            },
+            "links and evaluates modules from memory",
+        ),
+        (
+            {
+                "plant": """
+                    const { createContext } = vm;
+                    const { runInContext } = vm.Script.prototype;
+                    const nothing = new vm.Script("0");
+                    const contexts = [];
+                    vm.createContext = (...options) => {
+                      const context = createContext(...options);
+                      contexts.push(new WeakRef(context));
+                      return context;
+                    };
+                    vm.Script.prototype.runInContext = function (context, options) {
+                      const result = runInContext.call(this, context, options);
+                      if (options?.timeout === 1000) {
+                        for (const each of contexts) {
+                          if (each.deref() !== undefined) runInContext.call(nothing, each.deref());
+                        }
+                      }
+                      return result;
+                    };
+                """
+            },
+            "runs the microtasks of one context only, and only in a tick",
+        ),
+        # Loops that end by themselves, as far as anybody sees who waits for them to be stopped.
+        ({"plant": instead_of("Script", "for (;;);", "0;")}, "stops a loop"),
+        (
+            {"plant": instead_of("Script", "() => { try { for (;;); } finally { for (;;); } }", "() => {}")},
+            "stops a loop after an await, and in a finally",
+        ),
+        ({"plant": instead_of("SourceTextModule", "for (;;);", "0;")}, "stops a loop in an imported module"),
+        (
+            {
+                "plant": """
+                    const { createContext } = vm;
+                    vm.createContext = (object, { microtaskMode }) => createContext(object, { microtaskMode });
+                """
+            },
+            "makes no code from strings",
+        ),
+        (
+            {
+                "plant": """
+                    const hide = (event) => { event.preventDefault(); event.stopImmediatePropagation(); };
+                    globalThis.addEventListener("unhandledrejection", hide, { capture: true });
+                """
+            },
+            "hears of rejections that nobody handles",
+        ),
+        (
+            {
+                "plant": """
+                    const { createContext } = vm;
+                    const kept = globalThis.kept = [];
+                    vm.createContext = (...options) => kept[kept.push(createContext(...options)) - 1];
+                """
+            },
+            "lets go of contexts",
+        ),
     ],
 )
 def test_a_process_that_is_not_as_it_must_be_is_not_used(
-    change: dict[str, object], failed: str, monkeypatch: pytest.MonkeyPatch
+    change: dict[str, str], failed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Controls of the self-test: with one thing changed, it finds just that."""
-    permissions = change.get("permissions", [])
-    assert isinstance(permissions, list)
     start = subprocess.Popen
+    planted = tmp_path / "planted.js"
+    (tmp_path / "plant.js").write_text(f'import vm from "node:vm";\n{change.get("plant", "")}')
 
     def popen(command: list[str], **options: object) -> subprocess.Popen[bytes]:
         *flags, script = command
+        planted.write_text(f'import "./plant.js";\nimport "{Path(script).as_uri()}";\n')
         if "flags" in change:
             flags = [f"{flag},{change['flags']}" if flag.startswith("--v8-flags") else flag for flag in flags]
-        return start([*flags, *permissions, script], **options)  # type: ignore[call-overload,no-any-return]  # passed on
+        if "permission" in change:
+            flags.append(change["permission"])
+        return start([*flags, str(planted)], **options)  # type: ignore[call-overload,no-any-return]  # passed on
 
     monkeypatch.setattr(subprocess, "Popen", popen)
-    with pytest.raises(HostUnavailable, match=failed) as raised:
-        Host(LIMITS).start()
+    host = Host(LIMITS)
+    with pytest.raises(HostUnavailable, match=f"a test of whether it {re.escape(failed)} failed") as raised:
+        host.start()
     assert "pip install 'rtdb[typescript]'" in str(raised.value)
 
 
