@@ -40,6 +40,7 @@ __all__ = [
     "parse_path",
     "path_of",
     "path_of_handle",
+    "result_too_large",
     "wrong_kind",
 ]
 
@@ -191,13 +192,17 @@ def decode_result(path: FunctionPath, returned: bytes, limits: Limits) -> tuple[
 
 
 def _check_result_size(path: FunctionPath, result: bytes, limits: Limits) -> None:
-    limit = limits.result_bytes_max
-    if len(result) > limit:
-        raise _failed(
-            "ReturnValueTooLarge",
-            f"Function {file_path(path)} return value is too large "
-            f"(actual: {display_bytes(len(result))}, limit: {display_bytes(limit)})",
-        )
+    if len(result) > limits.result_bytes_max:
+        raise result_too_large(path, len(result), limits)
+
+
+def result_too_large(path: FunctionPath, result_bytes: int, limits: Limits) -> CallFailed:
+    """Return what a call fails with whose result is of so many bytes."""
+    return _failed(
+        "ReturnValueTooLarge",
+        f"Function {file_path(path)} return value is too large "
+        f"(actual: {display_bytes(result_bytes)}, limit: {display_bytes(limits.result_bytes_max)})",
+    )
 
 
 def check_result(function: AppFunction, exact: Any) -> None:

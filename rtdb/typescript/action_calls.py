@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from rtdb.config import Limits
+from rtdb.typescript.deno import SCRIPTS
+
 __all__ = [
     "ActionHostDied",
     "ActionThrew",
@@ -16,8 +19,10 @@ __all__ = [
     "HttpRequest",
     "Read",
     "Refusal",
+    "ResultTooLarge",
     "Syscalls",
     "Variables",
+    "start_header",
 ]
 
 Variables = Mapping[str, str | None]
@@ -47,6 +52,14 @@ class ActionHostDied(Exception):
         self.calls = calls
 
 
+class ResultTooLarge(Exception):
+    """An action returned more than ``result_bytes_max``: JSON of so many bytes."""
+
+    def __init__(self, result_bytes: int) -> None:
+        super().__init__(f"a result of {result_bytes} bytes")
+        self.result_bytes = result_bytes
+
+
 class Refusal(Exception):
     """A request failed in a way that the app's code may catch; ``data`` is the JSON of a ConvexError's data."""
 
@@ -64,6 +77,21 @@ class Syscalls(Protocol):
     async def request(self, op: str, args: bytes, bodies: CallBodies) -> bytes:
         """Return the JSON of an answer. Raises Refusal."""
         ...
+
+
+def start_header(limits: Limits, variables: Variables) -> dict[str, Any]:
+    """Return what every process is told first (`javascript/action_host.js`)."""
+    return {
+        "type": "start",
+        "inspect": (SCRIPTS / "vendor" / "object_inspect.js").read_text("utf-8"),
+        "window": limits.http_action_window_bytes,
+        "limits": {
+            "operations": limits.action_operations_max,
+            "resultBytes": limits.result_bytes_max,
+            "frameBytes": limits.frame_bytes_max,
+        },
+        "variables": dict(variables),
+    }
 
 
 class HttpRequest(msgspec.Struct, frozen=True):

@@ -29,10 +29,12 @@ from rtdb.typescript.action_calls import (
     HttpRequest,
     Read,
     Refusal,
+    ResultTooLarge,
     Syscalls,
     Variables,
+    start_header,
 )
-from rtdb.typescript.deno import SCRIPTS, DenoUnavailable, ending_of
+from rtdb.typescript.deno import DenoUnavailable, ending_of
 from rtdb.typescript.host_bodies import Bodies, BodyBrokenError, Frame, HostGarbledError
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.thrown import describe
@@ -160,15 +162,7 @@ class ActionHost:
         try:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(process.socket))
             self._variables = variables
-            first = {
-                "type": "start",
-                "inspect": (SCRIPTS / "vendor" / "object_inspect.js").read_text("utf-8"),
-                "window": self._limits.http_action_window_bytes,
-                "operations": self._limits.action_operations_max,
-                "variables": dict(variables),
-                **start,
-            }
-            self._send(first, payload)
+            self._send({**start_header(self._limits, variables), **start}, payload)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, stream)
                 nursery.start_soon(self._read_to_end, stream, nursery.cancel_scope)
@@ -268,7 +262,7 @@ class ActionHost:
     async def invoke(self, module: str, export: str, args: bytes, variables: Variables, syscalls: Syscalls) -> bytes:
         """Run an action and return its result as JSON. ``args`` is the JSON of an array of one object.
 
-        Raises ActionThrew and ActionHostDied. If cancelled, what it has under way in the process ends.
+        Raises ActionThrew, ResultTooLarge and ActionHostDied. If cancelled, what it has under way in the process ends.
         """
         async with trio.open_nursery() as nursery:
             call = _Call(nursery, syscalls, self._bodies)
@@ -374,6 +368,9 @@ class ActionHost:
             case "returned":
                 if call is not None:
                     call.end(payload)
+            case "tooLarge":
+                if call is not None:
+                    call.end(b"", ResultTooLarge(frame.bytes))
             case "threw":
                 if call is not None:
                     call.end(b"", self._threw(frame, payload))

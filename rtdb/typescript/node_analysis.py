@@ -16,8 +16,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from rtdb.config import Limits
+from rtdb.typescript.action_calls import start_header
 from rtdb.typescript.analysis import AnalysisError, AnalyzedFunction, AnalyzedModule
-from rtdb.typescript.deno import SCRIPTS
 from rtdb.typescript.module_set import ModuleSet
 from rtdb.typescript.node import NodeProcess
 from rtdb.typescript.node_app import NodeApp, node_modules_of
@@ -25,7 +25,7 @@ from rtdb.typescript.source_map import Position
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.thrown import describe
 
-__all__ = ["analyze_node_modules", "start_header"]
+__all__ = ["analyze_node_modules", "node_header"]
 
 _LENGTH_BYTES: Final = 4
 _FAILED: Final = 'Failed to analyze the modules that say "use node"'
@@ -59,7 +59,7 @@ _header: Final = msgspec.json.Decoder(_Header)
 _modules: Final = msgspec.json.Decoder(list[_Module])
 
 
-def start_header(app: NodeApp) -> dict[str, Any]:
+def node_header(app: NodeApp) -> dict[str, Any]:
     """Return what a process of Node is told first, beside what every action host is."""
     return {"directory": f"{app.modules.resolve().as_uri()}/"}
 
@@ -84,14 +84,7 @@ def _ask_node(app: NodeApp, modules: ModuleSet, variables: Mapping[str, str], li
     if executable is None:
         raise AnalysisError('The modules that say "use node" are not prepared on this server. Push the app again.')
     paths = [module.path for module in node_modules_of(modules) if not module.path.startswith("_deps/")]
-    start = {
-        "type": "start",
-        "inspect": (SCRIPTS / "vendor" / "object_inspect.js").read_text("utf-8"),
-        "window": limits.http_action_window_bytes,
-        "operations": limits.action_operations_max,
-        "variables": dict(variables),
-        **start_header(app),
-    }
+    start = {**start_header(limits, variables), **node_header(app)}
     seconds = limits.typescript_start_seconds_max + limits.typescript_analysis_seconds_max
     words = ""
     try:

@@ -16,19 +16,27 @@ from rtdb.config import MIB, Config, Limits
 from rtdb.errors import DeveloperError
 from rtdb.functions.action_context import ActionOperations
 from rtdb.functions.app import App
-from rtdb.functions.call_steps import CallFailed
+from rtdb.functions.call_steps import CallFailed, result_too_large
 from rtdb.functions.context import Invocation
 from rtdb.functions.error_report import cut_message
 from rtdb.functions.http_message import Body, Request, Response
 from rtdb.functions.typescript.action_syscalls import ActionSyscalls, Pieces
 from rtdb.link.frames import ExecutionError
-from rtdb.typescript.action_calls import ActionHostDied, ActionThrew, HttpHead, HttpRequest, Read, Variables
+from rtdb.typescript.action_calls import (
+    ActionHostDied,
+    ActionThrew,
+    HttpHead,
+    HttpRequest,
+    Read,
+    ResultTooLarge,
+    Variables,
+)
 from rtdb.typescript.action_hosts import ActionHosts, HostKind
 from rtdb.typescript.deno import Deno
 from rtdb.typescript.module_set import ModuleSet
 from rtdb.typescript.networks import reach_of
 from rtdb.typescript.node import NodeProcess
-from rtdb.typescript.node_analysis import start_header
+from rtdb.typescript.node_analysis import node_header
 from rtdb.typescript.node_app import NodeApp, node_app_of, node_modules_of
 from rtdb.typescript.stack import SourceMaps
 from rtdb.values.function_path import FunctionPath
@@ -82,6 +90,8 @@ class TypeScriptActions:
             module = f"{path.module}.js"
             host = await self.hosts[self._modules.by_path[module].environment].host(variables)
             return await host.invoke(module, path.export, b"[%b]" % arguments, variables, syscalls)
+        except ResultTooLarge as large:
+            raise result_too_large(path, large.result_bytes, self._limits) from None
         except (ActionThrew, ActionHostDied) as ended:
             raise self._failed(path.short, ended) from None
 
@@ -142,7 +152,7 @@ def _node(app: NodeApp, limits: Limits) -> HostKind:
         assert executable is not None, "it has been there to analyze the modules"
         return NodeProcess(executable, app.directory, heap_bytes_max=limits.typescript_action_heap_bytes_max)
 
-    return HostKind("node", start, start_header(app), b"", keeps_variables=True)
+    return HostKind("node", start, node_header(app), b"", keeps_variables=True)
 
 
 def _thrown_error(threw: ActionThrew, limits: Limits) -> ExecutionError:

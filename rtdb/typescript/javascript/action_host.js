@@ -2,9 +2,9 @@
 // AsyncLocalStorage. In Deno, or in Node for modules that say "use node". The frames, both ways (actions/channel.js has
 // the bytes, rtdb/typescript/action_host.py the other end)::
 //
-//     start, variables, begin, end, disconnected, answer, refuse, ping    ─▶
-//     hello, request, log, stray, head, returned, threw, heap, pong       ◀─
-//     chunk, credit, broken, cancelBody                                   both
+//     start, variables, begin, end, disconnected, answer, refuse, ping           ─▶
+//     hello, request, log, stray, head, returned, tooLarge, threw, heap, pong    ◀─
+//     chunk, credit, broken, cancelBody                                          both
 
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { createRequire } from "node:module";
@@ -35,6 +35,7 @@ let bodies;
 let modules;
 let variables = new Map();
 let operationsMax = 1;
+let resultBytesMax = 0;
 
 Error.stackTraceLimit = 100;
 
@@ -62,9 +63,11 @@ async function nodePlatform() {
   };
 }
 
-function start({ inspect, window, operations, ipv6, directory, variables: values }, payload) {
+function start({ inspect, window, limits, ipv6, directory, variables: values }, payload) {
   bodies = new Bodies(channel, window);
-  operationsMax = operations;
+  operationsMax = limits.operations;
+  resultBytesMax = limits.resultBytes;
+  channel.bytesMax = limits.frameBytes;
   variables = new Map(Object.entries(values));
   const convex = makeConvex(currentCall, bodies);
   installGlobals({
@@ -121,7 +124,7 @@ function begin(header, payload) {
     try {
       call.graph = modules.newGraph();
       if (header.request !== undefined) await answerRequest(call, header);
-      else call.returned(await runAction(call, header, textOf(payload)));
+      else call.returned(await runAction(call, header, textOf(payload)), resultBytesMax);
     } catch (error) {
       call.threw(error);
     }
@@ -178,7 +181,7 @@ async function respond(call, response) {
     channel.send({ ...head, body: outgoing.body });
     await outgoing.send();
   }
-  call.returned("null");
+  call.returned("null", resultBytesMax);
 }
 
 // Return a body as a whole if it is all there, as it is when it was given as a text or as bytes: then its length can be

@@ -18,6 +18,7 @@ from rtdb.link.frames import EnvironmentChanged, ExecutionError
 from rtdb.typescript import deno
 from rtdb.values.json_codec import encode
 from rtdb.values.value import Int64
+from rtdb.values.violations import display_bytes
 from tests.functions.action_bench import ActionBench, running_actions
 from tests.functions.typescript.typescript_bench import write_typescript
 
@@ -544,3 +545,39 @@ async def test_without_a_binary_an_action_fails_with_the_reason_and_the_runner_l
             nursery.cancel_scope.cancel()
     finally:
         bench.app.close()
+
+
+async def test_what_is_too_large_to_be_sent_is_an_error_of_its_action_and_of_no_other(tmp_path: Path) -> None:
+    source = """
+    export const waits = action({ handler: async (ctx) => (await ctx.runQuery(api.notes.texts)).length });
+    export const returns = action({ args: { char: v.string(), count: v.number() }, handler: async (ctx, args) =>
+        args.char.repeat(args.count) });
+    export const sends = action({ handler: async (ctx) => {
+        await ctx.runMutation(api.notes.add, { text: "x".repeat(9 << 20) });
+    } });
+    export const length = action({ handler: async (ctx) => {
+        try { await ctx.runMutation(api.notes.add, { text: "x".repeat(9 << 20) }); } catch { return "caught"; }
+    } });
+    """
+    limits = Limits(frame_bytes_max=8 << 20, result_bytes_max=4 << 20)
+    async with acting(tmp_path, source, limits) as bench:
+        bench.holding = True
+        waiting = bench.start("m:waits")
+        await bench.wait_requests(1)
+        for char, bytes_each in (("x", 1), ("é", 2), ("€", 3), ("😀", 4)):
+            count = (4 << 20) // bytes_each - 2
+            assert (await bench.act("m:returns", {"char": char, "count": float(count)})) == char * count
+            error = await bench.error("m:returns", {"char": char, "count": float(3 * count)})
+            assert error.code == "ReturnValueTooLarge"
+            actual = display_bytes(3 * count * bytes_each + 2)
+            assert error.message == (
+                f"Function m.js:returns return value is too large (actual: {actual}, limit: {display_bytes(4 << 20)})"
+            )
+        error = await bench.error("m:sends")
+        assert "What an action sends to the server at once is too large (actual: 9437" in error.message
+        assert await bench.act("m:length") == "caught"
+        bench.holding = False
+        bench.release()
+        assert (await bench.outcome(waiting)).result == b"0.0"
+        assert bench.typescript is not None
+        assert bench.typescript.hosts["isolate"].started == 1

@@ -71,8 +71,8 @@ export class Call {
     return this.operate(name, () => {
       const number = (this.#last += 1);
       const { promise, resolve, reject } = deferred();
-      this.#pending.set(number, { resolve, reject });
       this.#channel.send({ type: "request", call: this.number, number, op }, args);
+      this.#pending.set(number, { resolve, reject });
       return promise;
     });
   }
@@ -90,8 +90,14 @@ export class Call {
     pending?.reject(Object.assign(new Error(message), data === undefined ? {} : { data }));
   }
 
-  returned(result) {
+  // `result` is JSON. The parent says what is wrong with one that is too large; it would not take it.
+  returned(result, bytesMax) {
     if (this.over) return;
+    const bytes = bytesOf(result, bytesMax);
+    if (bytes > bytesMax) {
+      this.#channel.send({ type: "tooLarge", call: this.number, bytes });
+      return this.end();
+    }
     const names = [...this.#operations.values()].sort();
     if (names.length > 0) {
       const plural = names.length > 1 ? "s" : "";
@@ -119,4 +125,18 @@ export class Call {
     this.#finished(this);
     this.abort(this.#controller, new Error("The action has ended."));
   }
+}
+
+// Return how many bytes a well-formed text has in UTF-8, or any number up to `limit` if it has no more than that. It is
+// not encoded for it: there may not be the memory.
+function bytesOf(text, limit) {
+  if (text.length * 3 <= limit) return text.length;
+  let bytes = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) bytes += 1;
+    else if (unit < 0x800 || (unit >= 0xd800 && unit < 0xe000)) bytes += 2;
+    else bytes += 3;
+  }
+  return bytes;
 }

@@ -19,6 +19,8 @@ const NOTHING = new Uint8Array(0);
 
 export class Channel {
   #write;
+  // Of a frame to the parent, which ends this process when it is sent a larger one.
+  bytesMax = FRAME_BYTES_MAX;
 
   // `write` takes bytes, whatever becomes of them afterwards.
   constructor(write) {
@@ -29,6 +31,12 @@ export class Channel {
     const head = encode(stringify(header));
     const body = typeof payload === "string" ? encode(payload) : payload;
     const length = head.length + 1 + body.length;
+    if (length > this.bytesMax) {
+      throw new Error(
+        `What an action sends to the server at once is too large ` +
+          `(actual: ${length} bytes, limit: ${this.bytesMax} bytes, frame_bytes_max)`,
+      );
+    }
     const frame = new Uint8Array(HEADER_BYTES + length);
     new DataView(frame.buffer).setUint32(0, length, true);
     frame.set(head, HEADER_BYTES);
