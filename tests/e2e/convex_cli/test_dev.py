@@ -95,6 +95,25 @@ def test_a_save_is_pushed_and_what_functions_say_is_shown(project: Project, dev:
     assert dev.end() == 130
 
 
+def test_a_type_error_of_a_save_is_shown_and_what_mends_it_is_pushed(project: Project) -> None:
+    assert project.run("codegen", "--init", "--typecheck", "disable").code == 0
+    typed = """
+        import { query } from "./_generated/server";
+        const seven: number = %s;
+        export const answer = query({ args: {}, handler: async () => seven });
+    """
+    project.write({**APP, "typed.ts": typed % "6"})
+    with project.terminal("dev", "--typecheck", "enable") as dev:
+        place = dev.wait_for(READY)
+        project.write({**APP, "typed.ts": typed % '"seven"'})
+        place = dev.wait_for(r"convex/typed\.ts\W+\d+\W+\d+\W+error TS2322", after=place)
+        place = dev.wait_for(r"Type 'string' is not assignable to type 'number'", after=place)
+        assert project.run("run", "typed:answer").out == "6\n"
+        project.write({**APP, "typed.ts": typed % "7"})
+        dev.wait_for(READY, after=place)
+        assert project.run("run", "typed:answer").out == "7\n"
+
+
 def test_it_waits_for_the_documents_that_are_not_what_the_schema_says(project: Project, dev: Terminal) -> None:
     project.run("run", "notes:clear")
     assert project.run("run", "notes:add", '{"text": "a text"}').code == 0
