@@ -73,7 +73,7 @@ vendor: $(INSTALLED)
 	    PATH="$$node_home/bin:$$PATH" node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error && \
 	    "$$node_home/bin/node" build.mjs
 
-bench: $(INSTALLED)
+bench: $(INSTALLED) $(NODE_INSTALLED)
 	$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 # Hypothesis reads the profile in tests/conftest.py: more examples, no deadline.

@@ -18,6 +18,7 @@ from typing import Self
 import httpx
 
 from tests.ports import free_port
+from tests.waiting import wait_until
 
 __all__ = ["REPOSITORY", "ServerProcess"]
 
@@ -142,6 +143,15 @@ class ServerProcess:
         if pids:
             with suppress(ProcessLookupError):
                 os.kill(chosen.choice(pids), signal.SIGKILL)
+
+    def action_runners(self) -> set[int]:
+        """Return the pids of the action runners, of which there is one at least, once all processes are up."""
+        wait_until(lambda: self._are_all_named() and "rtdb-actions" in self.descendants().values())
+        return {pid for pid, name in self.descendants().items() if name == "rtdb-actions"}
+
+    def _are_all_named(self) -> bool:
+        # What has just been started has the interpreter's name until it has taken its own.
+        return not any(name.startswith("python") for name in self.descendants().values())
 
     def descendants(self) -> dict[int, str]:
         """Return the processes below the server, by pid, with the names they gave themselves (``rtdb-committer``)."""

@@ -95,7 +95,7 @@ def action_runners(server: ServerProcess) -> set[int]:
 def test_actions_under_way_finish_on_their_code_and_new_ones_run_on_the_new(
     server: ServerProcess, app: Path, threads: ThreadPoolExecutor
 ) -> None:
-    old = action_runners(server)
+    old = server.action_runners()
     answer = begin(server, threads, "long", 6)
     versions: set[float] = set()
     ended = threading.Event()
@@ -117,7 +117,7 @@ def test_actions_under_way_finish_on_their_code_and_new_ones_run_on_the_new(
 
 
 def test_an_app_that_loses_its_actions_loses_its_action_runners(server: ServerProcess, app: Path) -> None:
-    assert action_runners(server)
+    assert server.action_runners()
     deploy(server, write_modules(app, notes=NOTES))
     wait_until(lambda: not action_runners(server))
     body = {"path": "work:version", "args": {}, "format": "json"}

@@ -64,8 +64,8 @@ def begin(server: ServerProcess, threads: ThreadPoolExecutor, name: str, seconds
     return answer
 
 
-def action_runners(server: ServerProcess) -> list[int]:
-    return [pid for pid, name in server.descendants().items() if name == "rtdb-actions"]
+def action_runners(server: ServerProcess) -> set[int]:
+    return {pid for pid, name in server.descendants().items() if name == "rtdb-actions"}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def action_runners(server: ServerProcess) -> list[int]:
 def test_the_caller_is_told_and_nobody_else_notices(
     server: ServerProcess, threads: ThreadPoolExecutor, path: str, expected: str
 ) -> None:
-    before = action_runners(server)
+    before = server.action_runners()
     beside = threads.submit(call, server, "evil:wait", {"seconds": 0.5})
     answer = call(server, path)
     assert answer["status"] == "error"
@@ -159,14 +159,14 @@ def test_an_action_that_ends_its_process_is_told_so(server: ServerProcess, threa
 
 
 def test_an_action_that_wants_too_much_memory_is_told_so(server: ServerProcess, threads: ThreadPoolExecutor) -> None:
-    before = action_runners(server)
+    before = server.action_runners()
     beside = threads.submit(call, server, "evil:wait", {"seconds": 1})
     assert (
         "Python execution ran out of memory (maximum memory usage: 381 MB)"
         in call(server, "evil:allocate")["errorMessage"]
     )
     assert beside.result()["value"] == "waited"
-    wait_until(lambda: not set(before) & set(action_runners(server)))
+    wait_until(lambda: not before & action_runners(server))
     assert call(server, "evil:wait", {"seconds": 0})["value"] == "waited"
 
 
