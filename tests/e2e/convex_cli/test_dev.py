@@ -106,7 +106,7 @@ def test_a_type_error_of_a_save_is_shown_and_what_mends_it_is_pushed(project: Pr
     with project.terminal("dev", "--typecheck", "enable") as dev:
         place = dev.wait_for(READY)
         project.write({**APP, "typed.ts": typed % '"seven"'})
-        place = dev.wait_for(r"convex/typed\.ts\W+\d+\W+\d+\W+error TS2322", after=place)
+        place = dev.wait_for(r"convex/typed\.ts\W+\d+\W+\d+\W+error\W+TS2322", after=place)
         place = dev.wait_for(r"Type 'string' is not assignable to type 'number'", after=place)
         assert project.run("run", "typed:answer").out == "6\n"
         project.write({**APP, "typed.ts": typed % "7"})
