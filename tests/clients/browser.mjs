@@ -7,10 +7,10 @@
 // request for a "range" of the newest file); click (the button); act (run the action so many "times", and give its result); shown (all that was on the
 // page, in order); wait_text (for "text" to be all there is in the first "element"); queries (the arguments of every query
 // that was subscribed to).
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
+import { serveCommands } from "./commands.mjs";
 
 const [url, app, subject] = process.argv.slice(2);
 const WAIT_MS = 20_000;
@@ -55,17 +55,4 @@ const perform = {
   queries: async () => queries,
 };
 
-const say = (event) => process.stdout.write(JSON.stringify(event) + "\n");
-const lines = createInterface({ input: process.stdin });
-lines.on("line", (line) => {
-  const command = JSON.parse(line);
-  perform[command.op](command).then(
-    (value) => say({ id: command.id, value: value ?? null }),
-    (error) => say({ id: command.id, error: { name: error.name, message: error.message } }),
-  );
-});
-lines.on("close", async () => {
-  await browser.close();
-  process.exit(0);
-});
-say({ ready: true });
+serveCommands(perform, () => browser.close());

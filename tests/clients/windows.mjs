@@ -12,9 +12,9 @@
 // "path"); complaints (what the page has written to the console as an error); barriers (what axe finds on the page that
 // keeps people from using it).
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { serveCommands } from "./commands.mjs";
 
 const WAIT_MS = 20_000;
 const browser = await chromium.launch({
@@ -85,17 +85,4 @@ const perform = {
   complaints: async ({ window }) => windows.get(window).complaints,
 };
 
-const say = (event) => process.stdout.write(JSON.stringify(event) + "\n");
-const lines = createInterface({ input: process.stdin });
-lines.on("line", (line) => {
-  const command = JSON.parse(line);
-  perform[command.op](command).then(
-    (value) => say({ id: command.id, value: value ?? null }),
-    (error) => say({ id: command.id, error: { name: error.name, message: error.message } }),
-  );
-});
-lines.on("close", async () => {
-  await browser.close();
-  process.exit(0);
-});
-say({ ready: true });
+serveCommands(perform, () => browser.close());

@@ -134,6 +134,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppBench]:
         tmp_path_factory.mktemp("languages"),
         {"script": (SOURCES / "script.ts").read_text()},
         schema=SCHEMA_SOURCE,
+        program=(SOURCES.parent / "app" / "program.py").read_text(),
         snake=(SOURCES / "snake.py").read_text(),
     )
     yield bench

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from rtdb.typescript.deno import Deno, DenoUnavailable, find_deno
 from rtdb.typescript.host import Host, HostDied, HostUnavailable
 from rtdb.typescript.steps import Answered, Reply, SyscallRequest
 from tests.typescript.conftest import LIMITS, Functions, query
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -42,13 +43,6 @@ def own() -> Iterator[Functions]:
     host = Host(LIMITS)
     yield Functions(host)
     host.close()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def is_alive(pid: int) -> bool:

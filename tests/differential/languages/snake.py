@@ -1,107 +1,31 @@
 """Runs a program of tests/differential/programs.py, with the steps that test_languages.py adds: the interpreter of
 script.ts, statement by statement.
 
-A module of an app: it is written into one and imports nothing but what an app does.
+A module of an app: it is written into one, beside tests/differential/app/program.py, which has the steps of both.
 """
 
 import json
 
-from rtdb import UNDEFINED, ConvexError, mutation, query, v
+from rtdb import ConvexError, mutation, query, v
 from rtdb.errors import RtdbError
 from rtdb.values.json_codec import decode, encode
 
+from .program import (
+    collect,
+    delete,
+    described,
+    first,
+    get,
+    get_in,
+    insert,
+    normalize,
+    patch,
+    replace,
+    take,
+    unique,
+)
+
 MODULES = {"own": "snake", "other": "script"}
-
-
-def named(ids, target):
-    """Return a document's id by its table and number; whatever the number, there is one. ``ids`` are of both."""
-    table, number = target
-    those = [id for of, id in ids if of == table]
-    return those[number % len(those)]
-
-
-def given(value, ids):
-    if isinstance(value, dict):
-        if "$undefined" in value:
-            return UNDEFINED
-        if "$doc" in value:
-            return named(ids, value["$doc"])
-    return decode(json.dumps(value))
-
-
-def fields_of(fields, ids):
-    return {name: given(value, ids) for name, value in fields.items()}
-
-
-def condition(q, node, ids):
-    operator, *operands = node
-    if operator == "field":
-        return q.field(operands[0])
-    if operator == "value":
-        return given(operands[0], ids)
-    name = {"and": "and_", "or": "or_", "not": "not_"}.get(operator, operator)
-    return getattr(q, name)(*(condition(q, operand, ids) for operand in operands))
-
-
-def described(ctx, step, ids):
-    query = ctx.db.query(step["table"])
-    if step["index"] is not None:
-
-        def index_range(q):
-            for operator, field, value in step["range"]:
-                q = getattr(q, operator)(field, given(value, ids))
-            return q
-
-        query = query.with_index(step["index"], index_range)
-    if step["order"] is not None:
-        query = query.order(step["order"])
-    for node in step["filters"]:
-        query = query.filter(lambda q, node=node: condition(q, node, ids))
-    return query
-
-
-def insert(ctx, step, ids):
-    ids.append([step["table"], ctx.db.insert(step["table"], fields_of(step["fields"], ids))])
-
-
-def patch(ctx, step, ids):
-    ctx.db.patch(named(ids, step["target"]), fields_of(step["fields"], ids))
-
-
-def replace(ctx, step, ids):
-    ctx.db.replace(named(ids, step["target"]), fields_of(step["fields"], ids))
-
-
-def delete(ctx, step, ids):
-    ctx.db.delete(named(ids, step["target"]))
-
-
-def get(ctx, step, ids):
-    return ctx.db.get(named(ids, step["target"]))
-
-
-def get_in(ctx, step, ids):
-    return ctx.db.get(step["table"], named(ids, step["target"]))
-
-
-def normalize(ctx, step, ids):
-    return ctx.db.normalize_id(step["table"], named(ids, step["target"]))
-
-
-def collect(ctx, step, ids):
-    return described(ctx, step, ids).collect()
-
-
-def take(ctx, step, ids):
-    return described(ctx, step, ids).take(step["n"])
-
-
-def first(ctx, step, ids):
-    return described(ctx, step, ids).first()
-
-
-def unique(ctx, step, ids):
-    return described(ctx, step, ids).unique()
 
 
 def page(ctx, step, ids):
