@@ -1,4 +1,4 @@
-"""Settings every test shares: how hard Hypothesis looks.
+"""What every test shares: how hard Hypothesis looks, and what a failure tells of the servers that the test started.
 
 In CI the examples are the same on every run, so that a change is judged by itself and not by the luck of the draw; new
 examples are looked for on developers' machines and by ``make soak``.
@@ -7,8 +7,13 @@ examples are looked for on developers' machines and by ``make soak``.
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.e2e.server_process import ServerProcess
 
 # No deadline: a shared machine may stall any single example, and that says nothing about the code.
 settings.register_profile("default", deadline=None, print_blob=True)
@@ -20,3 +25,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        report.sections += [(f"server on {server.url}", server.describe()) for server in ServerProcess.running()]
+    return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import httpx
 
@@ -25,6 +26,7 @@ __all__ = ["REPOSITORY", "ServerProcess"]
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 30.0
+DUMP_SECONDS_MAX = 20.0
 POLL_SECONDS = 0.01
 URL = re.compile(r"https?://\S+:\d+")
 SITE_URL = re.compile(r"^HTTP actions are on (\S+)$", re.MULTILINE)
@@ -35,6 +37,8 @@ class ServerProcess:
 
     Use it as a context manager: entering starts it, leaving kills whatever is left of it.
     """
+
+    _started: ClassVar[set[ServerProcess]] = set()
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY, start_new_session=True
             )
+        self._started.add(self)
         deadline = time.monotonic() + START_SECONDS_MAX
         self._wait(lambda: URL.search(self.log, printed_before) is not None, deadline, "did not print its URL")
         found = URL.search(self.log, printed_before)
@@ -128,10 +133,21 @@ class ServerProcess:
         """Kill the outermost process as ``kill -9`` does, and wait until nothing of the server is left."""
         if self._process is None:
             return
+        self._started.discard(self)
         self.descendants()
         self._process.kill()
         self._process.wait()
         self._wait_gone()
+
+    @classmethod
+    def running(cls) -> list[ServerProcess]:
+        """Return the servers that were started and not killed since."""
+        return list(cls._started)
+
+    def describe(self) -> str:
+        """Tell a reader of a failure what the server has logged, and what each of its processes is doing."""
+        dumps = [f"{name} ({pid})\n{_stacks(pid)}" for pid, name in self.descendants().items()]
+        return "\n".join([self.log, *dumps])
 
     def kill_one(self, victim: str, chosen: Random) -> None:
         """Kill ``serve`` with everything and start it again, or one of the processes of that name if there is one."""
@@ -196,3 +212,21 @@ def _is_ours(pid: int) -> bool:
         return state != "Z" and b"rtdb" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
+
+
+def _stacks(pid: int) -> str:
+    """Return the stack of each thread of a process, as far as py-spy and its rights go."""
+    py_spy = shutil.which("py-spy", path=Path(sys.executable).parent)
+    if py_spy is None:
+        return "its stacks are not known: there is no py-spy"
+    try:
+        done = subprocess.run(
+            [py_spy, "dump", "--pid", str(pid)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=DUMP_SECONDS_MAX,
+        )
+    except subprocess.TimeoutExpired:
+        return "py-spy takes too long"
+    return done.stdout + done.stderr
