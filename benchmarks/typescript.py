@@ -7,7 +7,8 @@ returns; ``list`` reads 50 documents through an index, newest first; ``heartbeat
 ``dashboard`` reads three tables at once. ``without pauses`` is how many of them a second the same two processes do.
 
 ``transfer`` is the benchmark of that name in TypeScript: a real server, ``clients`` connections over HTTP, uniform
-accounts, and the balances added up at the end. ``killed`` is ``heartbeat`` when the Deno process has been killed just
+accounts, and the balances added up at the end. In ``transfer reused`` the module says ``experimental_reuseContext``, so
+that calls share a context. ``killed`` is ``heartbeat`` when the Deno process has been killed just
 before it, and another one has to be started.
 
 Floor: the smallest function that has the same shape, without the library, in a process that does nothing else: what
@@ -55,6 +56,7 @@ CALLS: dict[str, Callable[[int], dict[str, Any]]] = {
     "heartbeat": lambda number: {"user": f"user{number % USERS}"},
     "dashboard": lambda _: {},
 }
+TRANSFERS = {"transfer": "transfer:transfer", "transfer reused": "reused:transfer"}
 BARE = """
 export const nothing = Object.assign(() => null, {
   isQuery: true, isPublic: true, exportArgs: () => '{"type":"any"}', exportReturns: () => "null",
@@ -108,7 +110,8 @@ def run(options: Namespace, record: Recorder) -> None:
         _push(server)
         accounts = create_accounts(server, options.accounts)
         for number in record.runs():
-            _transfer(server, accounts, options, number, record)
+            for variant, path in TRANSFERS.items():
+                _transfer(server, accounts, options, number, record, variant, path)
 
 
 def _bare() -> ModuleSet:
@@ -184,17 +187,25 @@ def _push(server: ServerProcess) -> None:
         )
 
 
-def _transfer(server: ServerProcess, accounts: list[str], options: Namespace, number: int, record: Recorder) -> None:
+def _transfer(
+    server: ServerProcess,
+    accounts: list[str],
+    options: Namespace,
+    number: int,
+    record: Recorder,
+    variant: str,
+    path: str,
+) -> None:
     job = {"kind": "closed", "clients": options.clients, "seconds": options.seconds, "warm_up": options.warm_up}
-    work = {"kind": "transfers", "path": "transfer:transfer", "zipf": 0.0, "accounts": accounts}
+    work = {"kind": "transfers", "path": path, "zipf": 0.0, "accounts": accounts}
     before = server.costs()
-    with record.flames(server, "transfer"):
+    with record.flames(server, variant):
         result = run_load({**job, **server.address, "transport": "http", "seed": number, "work": work})
-    record.add("transfer", "rtdb", {"rate": result["per_second"]})
-    record.add_histogram("transfer", "rtdb", "closed loop", result["latency"])
-    record.add_costs("transfer", before, server.costs(), result["answered"])
+    record.add(variant, "rtdb", {"rate": result["per_second"]})
+    record.add_histogram(variant, "rtdb", "closed loop", result["latency"])
+    record.add_costs(variant, before, server.costs(), result["answered"])
     for error, count in result["errors"].items():
-        record.note(f"transfer: {count} times {error}")
+        record.note(f"{variant}: {count} times {error}")
     verify_total(server, options.accounts)
 
 
@@ -216,5 +227,6 @@ BENCHMARK = Benchmark(
         Goal(variant="dashboard", metric="latency", at_most=2.5),
         Goal(variant="killed", metric="latency", at_most=200),
         Goal(variant="transfer", metric="rate", at_least=900),
+        Goal(variant="transfer reused", metric="rate", at_least=900),
     ),
 )

@@ -183,6 +183,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Memory beside that, of ArrayBuffers above all. A function that wants more gets an error it can catch."""
     typescript_contexts_max: int = 16
     """Contexts that each process keeps ready for the modules that were called last, two for each."""
+    typescript_context_calls_max: int = 10_000
+    """Calls in one context of a module that has `experimental_reuseContext`, before there is a fresh one."""
     typescript_start_seconds_max: float = 10.0
     """Seconds a process may take to start, and to load the modules."""
     typescript_silence_seconds_max: float = 2.0

@@ -153,6 +153,7 @@ class Host:
             "isTested": self._is_tested,
             "limits": {
                 "contextsMax": limits.typescript_contexts_max,
+                "contextCallsMax": limits.typescript_context_calls_max,
                 "milliseconds": limits.typescript_seconds_max * 1000,
                 "logLinesMax": limits.log_lines_max,
                 "logLineBytesMax": limits.log_line_bytes_max,

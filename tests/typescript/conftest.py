@@ -105,8 +105,13 @@ def query(body: str, name: str = "f", kind: str = "Query") -> str:
     """
 
 
-LIMITS = Limits(typescript_seconds_max=0.25, typescript_analysis_seconds_max=0.5, typescript_silence_seconds_max=5.0)
-"""Loops are to be stopped sooner than in a server: many tests wait for it."""
+LIMITS = Limits(
+    typescript_seconds_max=0.25,
+    typescript_analysis_seconds_max=0.5,
+    typescript_silence_seconds_max=5.0,
+    typescript_context_calls_max=20,
+)
+"""Loops are to be stopped sooner than in a server, because many tests wait for it; contexts are reused for less long."""
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from rtdb.typescript.steps import Answered, Reply, SyscallRequest
-from tests.typescript.conftest import IMPORT_MS, Functions, query
+from rtdb.typescript.steps import Answered, Reply, Returned, SyscallRequest
+from tests.typescript.conftest import IMPORT_MS, LIMITS, Functions, query
 
 pytestmark = pytest.mark.slow
 
@@ -89,3 +89,60 @@ def test_the_import_does_not_count_for_a_call_that_found_it_done(functions: Func
     functions.load("let n = 0; for (let i = 0; i < 3e6; i++) n += Math.sqrt(i);" + query("return 1;"))
     first, second = functions.run().milliseconds, functions.run().milliseconds
     assert second < first / 2
+
+
+REUSED = "export const experimental_reuseContext = true;"
+COUNTING = "let calls = 0;" + query("calls += 1; return calls;")
+
+
+def test_the_state_of_a_module_ends_with_its_call_unless_the_module_asks_for_reuse(functions: Functions) -> None:
+    functions.load(COUNTING)
+    assert [functions.result() for _ in range(4)] == [1, 1, 1, 1]
+    functions.load(COUNTING + "export const experimental_reuseContext = false;")
+    assert [functions.result() for _ in range(4)] == [1, 1, 1, 1]
+    functions.load(COUNTING + REUSED)
+    assert [functions.result() for _ in range(4)] == [1, 2, 3, 4]
+
+
+def test_a_call_in_a_reused_context_has_its_own_seed_and_time_and_logs(functions: Functions) -> None:
+    functions.load(
+        "console.log('imported');" + query("console.log('called'); return [Date.now(), Math.random()];") + REUSED
+    )
+    first = functions.run(seed=b"\1" * 16, now_ms=1)
+    again = functions.run(seed=b"\1" * 16, now_ms=1)
+    other = functions.run(seed=b"\2" * 16, now_ms=2)
+    assert isinstance(first, Returned)
+    assert isinstance(again, Returned)
+    assert isinstance(other, Returned)
+    assert first.result == again.result != other.result
+    assert [len(step.log_lines) for step in (first, again, other)] == [2, 1, 1]
+    assert other.looked_at_time
+
+
+def test_a_reused_context_ends_with_a_call_that_fails_or_leaves_something_behind(functions: Functions) -> None:
+    functions.load(
+        COUNTING
+        + query("throw new Error('on purpose');", "fail")
+        + query("ask('1.0/get', {}); return 0;", "leave")
+        + REUSED
+    )
+    assert [functions.result(), functions.result()] == [1, 2]
+    assert functions.error("fail").message.endswith("on purpose")
+    assert [functions.result(), functions.result()] == [1, 2]
+    assert functions.result("leave", answer=lambda request: Answered(request.number, b"1")) == 0
+    assert [functions.result(), functions.result()] == [1, 2]
+
+
+def test_a_reused_context_has_read_what_its_calls_have_read_of_the_environment(functions: Functions) -> None:
+    functions.load("let a;" + query("return a ??= process.env.A;") + REUSED)
+    for value in "112":
+        variables = Variables(A=value)
+        assert functions.result(answer=variables.answer) == value
+        assert set(variables.read) == {"A"}
+
+
+def test_a_context_is_reused_for_so_many_calls(functions: Functions) -> None:
+    functions.load(COUNTING + REUSED)
+    calls = [functions.result() for _ in range(LIMITS.typescript_context_calls_max + 2)]
+    assert calls[-2:] == [1, 2]
+    assert calls[-3] == LIMITS.typescript_context_calls_max

@@ -91,7 +91,7 @@ class Importing {
 export const failure = (message) => `!${JSON.stringify({ message })}`;
 
 // What the parent has said of its limits.
-export const limits = { contextsMax: 0, milliseconds: 0, logLinesMax: 0, logLineBytesMax: 0 };
+export const limits = { contextsMax: 0, contextCallsMax: 0, milliseconds: 0, logLinesMax: 0, logLineBytesMax: 0 };
 
 // More than an execution may have is not kept here either. The parent cuts exactly, and says that it did: it is told of
 // a line, and of a character, too many.
@@ -109,6 +109,7 @@ export class Context {
     this.#modules = modules;
     this.owner = new Importing(modules.importMs, lookUp);
     this.importLogs = this.owner.logs;
+    this.calls = 0;
     this.rejection = null;
     this.#boot();
   }

@@ -25,6 +25,7 @@ const READING = new Set([
 
 export class Execution {
   #context;
+  #namespace;
   #begin;
   #ask;
   #streams = new QueryStreams();
@@ -37,14 +38,18 @@ export class Execution {
   #used;
   #waited = 0;
 
-  // `ask` sends a frame and returns the parent's answer before it returns. `used` are the milliseconds that
-  // the import took of those that the execution has.
-  constructor(begin, context, used, ask) {
+  // `ready` is a context with its module, and how many milliseconds the import took of those that the execution has.
+  // `ask` sends a frame and returns the parent's answer before it returns.
+  constructor(begin, ready, ask) {
+    const { context, namespace, taken } = ready;
+    this.ready = ready;
     this.#begin = begin;
     this.#context = context;
-    this.#used = used;
+    this.#namespace = namespace;
+    this.#used = taken;
     this.#ask = ask;
     this.#logs = context.importLogs.slice();
+    context.calls += 1;
     context.owner = this;
   }
 
@@ -136,10 +141,10 @@ export class Execution {
   // --- steps --------------------------------------------------------------------------------------------------------
 
   // Call the function and return the first frame for the parent as [header, lines].
-  begin(namespace, args) {
+  begin(args) {
     this.#context.enter(this.#begin.kind, this.#begin.seed);
     this.#context.guest.invoke(
-      namespace,
+      this.#namespace,
       this.#begin.module,
       this.#begin.export,
       this.#begin.kind,
@@ -206,6 +211,20 @@ export class Execution {
 
   get hasEnded() {
     return this.#outcome !== null;
+  }
+
+  get module() {
+    return this.#begin.module;
+  }
+
+  // Whether it has returned, and nothing is left of it that would go on.
+  get isComplete() {
+    return this.#outcome?.result !== undefined && this.#unsettled.length === 0;
+  }
+
+  // What it has read of the environment: value by name.
+  get variables() {
+    return this.#variables;
   }
 
   #frame(kind, fields) {

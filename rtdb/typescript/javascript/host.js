@@ -67,11 +67,11 @@ class Host {
   async #begin(begin, args) {
     let used = 0;
     try {
-      const { context, namespace, taken } = await this.#prewarmed.take(begin, (frame, lines) => this.#ask(frame, lines));
-      used = taken;
-      const execution = new Execution(begin, context, used, (frame, lines) => this.#ask(frame, lines));
+      const ready = await this.#prewarmed.take(begin, (frame, lines) => this.#ask(frame, lines));
+      used = ready.taken;
+      const execution = new Execution(begin, ready, (frame, lines) => this.#ask(frame, lines));
       this.#executions.set(begin.execution, execution);
-      return await this.#advance(begin.execution, () => execution.begin(namespace, args));
+      return await this.#advance(begin.execution, () => execution.begin(args));
     } catch (error) {
       let failed;
       if (error instanceof Refused) failed = { refused: error.message };
@@ -86,7 +86,10 @@ class Host {
   async #advance(number, step) {
     const execution = this.#executions.get(number);
     const answer = await step(execution);
-    if (execution.hasEnded) this.#executions.delete(number);
+    if (execution.hasEnded) {
+      this.#executions.delete(number);
+      this.#prewarmed.takeBack(execution);
+    }
     return answer;
   }
 

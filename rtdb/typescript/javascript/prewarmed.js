@@ -1,6 +1,7 @@
 // Contexts that have imported their module before anybody calls it.
 //
-// The modules that were called last have one or two each. What a module looks at while it is imported is the same at
+// The modules that were called last have one or two each, made for one execution or, if the module asks for it with
+// `export const experimental_reuseContext = true`, used again by the next. What a module looks at while it is imported is the same at
 // every import (`Modules.importSeed`, `importMs`), but for environment variables: those are remembered with the context,
 // and the parent is asked for them again when it is used. So a call has read them, and their values are true.
 
@@ -30,18 +31,37 @@ export class Prewarmed {
     const lookUp = (name) => this.#lookUp(name, begin.execution, ask);
     while (ready.length > 0) {
       const { context, namespace, variables } = ready.pop();
-      if ([...variables].every(([name, value]) => lookUp(name) === value)) return { context, namespace, taken: 0 };
+      if ([...variables].every(([name, value]) => lookUp(name) === value)) {
+        return { context, namespace, variables, taken: 0 };
+      }
     }
-    const context = new Context(this.#modules, lookUp);
+    const variables = new Map();
+    const context = new Context(this.#modules, (name) => {
+      const value = lookUp(name);
+      variables.set(name, value);
+      return value;
+    });
     try {
       const imported = await context.import(path, limits.milliseconds);
       this.#unfit.delete(path);
-      return { context, ...imported };
+      return { context, variables, ...imported };
     } catch (error) {
       error.logs = context.importLogs;
       this.#unfit.add(path);
       throw error;
     }
+  }
+
+  // Take back the context of an execution that has ended, for the next one if the module asks for that. What the execution
+  // has read of the environment may be in the module's state: the next one has read it too. What it has read of the
+  // database may be there as well, and nobody will know: that is what the module has asked for.
+  takeBack({ module, ready: { context, namespace, variables }, isComplete, variables: read }) {
+    if (!isComplete || !namespace.experimental_reuseContext || context.calls >= limits.contextCallsMax) return;
+    const ready = this.#ready.get(module);
+    if (ready === undefined || ready.length >= PER_MODULE_MAX) return;
+    for (const [name, value] of read) variables.set(name, value);
+    context.importLogs = [];
+    ready.push({ context, namespace, variables });
   }
 
   // Ask the parent for a variable on behalf of an execution that has not begun yet.
@@ -78,7 +98,8 @@ export class Prewarmed {
     const context = new Context(this.#modules, lookUp);
     try {
       const { namespace } = await context.import(path, limits.milliseconds);
-      if (!isGuess) ready.push({ context, namespace, variables });
+      // Behind one that has been used: what a module keeps in its state is of use to its next call.
+      if (!isGuess) ready.unshift({ context, namespace, variables });
     } catch {
       this.#unfit.add(path);
     }
