@@ -111,7 +111,7 @@ LIMITS = Limits(
     typescript_silence_seconds_max=5.0,
     typescript_context_calls_max=20,
 )
-"""Loops are to be stopped sooner than in a server, because many tests wait for it; contexts are reused for less long."""
+"""Loops are to be stopped sooner than in a server, because many tests wait for it; contexts are reused less often."""
 
 
 @pytest.fixture(scope="module")
