@@ -77,7 +77,7 @@ class EnvironmentVariables:
         """Yield all that were set."""
         table = transaction.registry.table_by_number(ENVIRONMENT_VARIABLES_TABLE)
         assert table is not None, "system tables are always there"
-        return map(_variable, transaction.scan_table(table))
+        return map(_variable, transaction.platform.scan_table(table))
 
     def values(self, transaction: Transaction) -> dict[str, str]:
         """Return all variables that can be read, by their names, the built-in ones included."""
@@ -90,12 +90,12 @@ class EnvironmentVariables:
         stored = self._stored(transaction, name)
         if stored is None or stored.value != sealed:
             fields = {"name": name, "value": sealed}
-            transaction.put_system(ENVIRONMENT_VARIABLES_TABLE, environment_variable_id(name), fields)
+            transaction.platform.put(ENVIRONMENT_VARIABLES_TABLE, environment_variable_id(name), fields)
         return len(name) + len(value.encode())
 
     def remove(self, transaction: Transaction, name: str) -> None:
         """Unset a variable that is set."""
-        transaction.delete_system(ENVIRONMENT_VARIABLES_TABLE, environment_variable_id(name))
+        transaction.platform.delete(ENVIRONMENT_VARIABLES_TABLE, environment_variable_id(name))
 
     def seal(self, name: str, value: str) -> bytes:
         """Return a value as it is stored under this name."""
@@ -111,7 +111,7 @@ class EnvironmentVariables:
             return None
 
     def _stored(self, transaction: Transaction, name: str) -> SealedVariable | None:
-        stored = transaction.get_stored(ENVIRONMENT_VARIABLES_TABLE, environment_variable_id(name))
+        stored = transaction.platform.get_stored(ENVIRONMENT_VARIABLES_TABLE, environment_variable_id(name))
         return None if stored is None else _variable(decode_canonical(stored.data))
 
 

@@ -311,7 +311,7 @@ class _Execution:
         if session is None:
             return None
         self._record_id = session_request_id(session.session, session.request)
-        stored = self._transaction.get_stored(SESSION_REQUESTS_TABLE, self._record_id)
+        stored = self._transaction.platform.get_stored(SESSION_REQUESTS_TABLE, self._record_id)
         if stored is None:
             return None
         record = msgspec.json.decode(stored.data, type=_SessionRecord)
@@ -331,7 +331,7 @@ class _Execution:
             "logLines": self._invocation.log_lines.lines,
         }
         # Looked for, and not found, before the function ran.
-        self._transaction.insert_system(SESSION_REQUESTS_TABLE, self._record_id, fields)
+        self._transaction.platform.insert(SESSION_REQUESTS_TABLE, self._record_id, fields)
         self._forget_request(session)
 
     def _forget_request(self, session: SessionRequest) -> None:
@@ -344,8 +344,8 @@ class _Execution:
         if number < 0:
             return
         pushed_out = session_request_id(session.session, number)
-        if self._transaction.get_stored(SESSION_REQUESTS_TABLE, pushed_out) is not None:
-            self._transaction.delete_system(SESSION_REQUESTS_TABLE, pushed_out)
+        if self._transaction.platform.get_stored(SESSION_REQUESTS_TABLE, pushed_out) is not None:
+            self._transaction.platform.delete(SESSION_REQUESTS_TABLE, pushed_out)
 
 
 class _SessionRecord(msgspec.Struct):

@@ -40,17 +40,17 @@ class StoredFile(NamedTuple):
 
 def file_by_uuid(transaction: Transaction, uuid: str) -> StoredFile | None:
     """Return the file with this address."""
-    found = next(transaction.scan_system(FILE_STORAGE_TABLE, "by_storage_id", [("Eq", "storageId", uuid)]), None)
+    found = next(transaction.platform.scan(FILE_STORAGE_TABLE, "by_storage_id", [("Eq", "storageId", uuid)]), None)
     return None if found is None else _describe(transaction, decode_id(found["_id"]).internal, found)
 
 
 def _file_by_internal_id(transaction: Transaction, internal: bytes) -> StoredFile | None:
-    found = transaction.get_system(FILE_STORAGE_TABLE, internal)
+    found = transaction.platform.get(FILE_STORAGE_TABLE, internal)
     return None if found is None else _describe(transaction, internal, found)
 
 
 def _describe(transaction: Transaction, internal: bytes, found: dict[str, Any]) -> StoredFile:
-    shown = transaction.get_system(STORAGE_TABLE, internal)
+    shown = transaction.platform.get(STORAGE_TABLE, internal)
     assert shown is not None, "the documents of a file change together"
     return StoredFile(internal, found["storageId"], found["blob"], shown["sha256"], shown["size"], shown["contentType"])
 
@@ -75,9 +75,9 @@ def delete_file(transaction: Transaction, id: str, file: StoredFile | None) -> N
     """Remove the file that was found under ``id``. Its content, if no other file has it, goes later."""
     if file is None:
         raise DeveloperError(f"storage id {id} not found", code="StorageIdNotFound")
-    transaction.delete_system(STORAGE_TABLE, file.internal)
-    transaction.delete_system(FILE_STORAGE_TABLE, file.internal)
-    blob = transaction.get_system(BLOBS_TABLE, blob_document_id(file.blob))
+    transaction.platform.delete(STORAGE_TABLE, file.internal)
+    transaction.platform.delete(FILE_STORAGE_TABLE, file.internal)
+    blob = transaction.platform.get(BLOBS_TABLE, blob_document_id(file.blob))
     assert blob is not None, "what a file refers to is there"
     references = blob["references"] - 1
     now_ms = float(transaction.now_ns // 1_000_000)
@@ -87,7 +87,7 @@ def delete_file(transaction: Transaction, id: str, file: StoredFile | None) -> N
         "references": references,
         "unreferencedSince": None if references else now_ms,
     }
-    transaction.put_system(BLOBS_TABLE, blob_document_id(file.blob), fields)
+    transaction.platform.put(BLOBS_TABLE, blob_document_id(file.blob), fields)
 
 
 class TransactionFiles:

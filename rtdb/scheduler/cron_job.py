@@ -74,7 +74,7 @@ class CronJob(Work):
         self._put(claim=WAITING, previous=due, due=float(following.time_ms), failures=0.0)
 
     def _declared(self) -> dict[str, Any]:
-        declared = self._transaction.get_system(CRON_JOBS_TABLE, self.internal)
+        declared = self._transaction.platform.get(CRON_JOBS_TABLE, self.internal)
         assert declared is not None, "a job that is not declared has no next run"
         return declared
 
@@ -91,9 +91,9 @@ class CronJob(Work):
             "logLines": {"logLines": lines, "isTruncated": is_truncated},
             "executionTime": seconds,
         }
-        self._transaction.add_system(CRON_JOB_LOGS_TABLE, row)
+        self._transaction.platform.add(CRON_JOB_LOGS_TABLE, row)
         for old in _logs(self._transaction, declared["name"])[LOGS_KEPT:]:
-            self._transaction.delete_system(CRON_JOB_LOGS_TABLE, old)
+            self._transaction.platform.delete(CRON_JOB_LOGS_TABLE, old)
 
 
 def switch_crons(transaction: Transaction, crons: Sequence[CronDescription]) -> CronChange:
@@ -103,7 +103,7 @@ def switch_crons(transaction: Transaction, crons: Sequence[CronDescription]) -> 
     left to come first. A run that is under way is not disturbed.
     """
     now_ms = int(transaction.now_ms)
-    before = {job["name"]: job for job in transaction.scan_system(CRON_JOBS_TABLE, "by_creation_time")}
+    before = {job["name"]: job for job in transaction.platform.scan(CRON_JOBS_TABLE, "by_creation_time")}
     change = CronChange([], [], [])
     for cron in crons:
         arguments = decode_canonical(msgspec.json.encode(cron.args, order="sorted"))
@@ -114,19 +114,19 @@ def switch_crons(transaction: Transaction, crons: Sequence[CronDescription]) -> 
         if old is None:
             first = float(first_run(schedule, cron.name, now_ms))
             entry = {"claim": WAITING, "due": first, "path": cron.path, "failures": 0.0, "previous": None}
-            transaction.put_system(CRON_NEXT_RUN_TABLE, internal, entry)
+            transaction.platform.put(CRON_NEXT_RUN_TABLE, internal, entry)
             change.added.append(cron.name)
         elif any(old[field] != value for field, value in declared.items()):
             _change_next_run(transaction, internal, cron, schedule_from_json(old["schedule"]), now_ms)
             change.updated.append(cron.name)
         else:
             continue
-        transaction.put_system(CRON_JOBS_TABLE, internal, declared)
+        transaction.platform.put(CRON_JOBS_TABLE, internal, declared)
     for name in before:
-        transaction.delete_system(CRON_JOBS_TABLE, cron_job_id(name))
-        transaction.delete_system(CRON_NEXT_RUN_TABLE, cron_job_id(name))
+        transaction.platform.delete(CRON_JOBS_TABLE, cron_job_id(name))
+        transaction.platform.delete(CRON_NEXT_RUN_TABLE, cron_job_id(name))
         for row in _logs(transaction, name):
-            transaction.delete_system(CRON_JOB_LOGS_TABLE, row)
+            transaction.platform.delete(CRON_JOB_LOGS_TABLE, row)
         change.deleted.append(name)
     return change
 
@@ -134,7 +134,7 @@ def switch_crons(transaction: Transaction, crons: Sequence[CronDescription]) -> 
 def _change_next_run(
     transaction: Transaction, internal: bytes, cron: CronDescription, old: Schedule, now_ms: int
 ) -> None:
-    entry = transaction.get_system(CRON_NEXT_RUN_TABLE, internal)
+    entry = transaction.platform.get(CRON_NEXT_RUN_TABLE, internal)
     assert entry is not None, "a declared job has a next run"
     entry["path"] = cron.path
     schedule = schedule_from_json(cron.schedule)
@@ -142,7 +142,7 @@ def _change_next_run(
         due = int(entry["due"])
         if next_run(old, cron.name, due, due).time_ms > now_ms + SOON_MS:
             entry["due"] = float(first_run(schedule, cron.name, now_ms))
-    transaction.put_system(CRON_NEXT_RUN_TABLE, internal, entry)
+    transaction.platform.put(CRON_NEXT_RUN_TABLE, internal, entry)
 
 
 def _stored(schedule: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def _stored(schedule: dict[str, Any]) -> dict[str, Any]:
 
 def _logs(transaction: Transaction, name: str) -> list[bytes]:
     """Return the internal ids of the remembered runs of a job, newest first."""
-    rows = transaction.scan_system(CRON_JOB_LOGS_TABLE, "by_name", [("Eq", "name", name)], descending=True)
+    rows = transaction.platform.scan(CRON_JOB_LOGS_TABLE, "by_name", [("Eq", "name", name)], descending=True)
     return [decode_id(row["_id"]).internal for row in rows]
 
 

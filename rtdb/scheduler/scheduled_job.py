@@ -40,7 +40,7 @@ class ScheduledJob(Work):
     @property
     def shown_bytes(self) -> int:
         """The size of what apps see of it, arguments included."""
-        stored = self._transaction.get_stored(SCHEDULED_FUNCTIONS_TABLE, self.internal)
+        stored = self._transaction.platform.get_stored(SCHEDULED_FUNCTIONS_TABLE, self.internal)
         return 0 if stored is None else len(stored.data)
 
     def begin(self) -> None:
@@ -63,14 +63,14 @@ class ScheduledJob(Work):
         self._end({"kind": "canceled"})
 
     def _end(self, state: dict[str, Any]) -> None:
-        self._transaction.delete_system(SCHEDULED_JOBS_TABLE, self.internal)
+        self._transaction.platform.delete(SCHEDULED_JOBS_TABLE, self.internal)
         self._show(state=state, completedTime=self._transaction.now_ms)
 
     def _show(self, **fields: Any) -> None:
-        self._transaction.put_system(SCHEDULED_FUNCTIONS_TABLE, self.internal, self._shown() | fields)
+        self._transaction.platform.put(SCHEDULED_FUNCTIONS_TABLE, self.internal, self._shown() | fields)
 
     def _shown(self) -> dict[str, Any]:
-        shown = self._transaction.get_system(SCHEDULED_FUNCTIONS_TABLE, self.internal)
+        shown = self._transaction.platform.get(SCHEDULED_FUNCTIONS_TABLE, self.internal)
         assert shown is not None, "a job that has not ended is in both tables"
         return shown
 
@@ -94,12 +94,12 @@ def schedule_job(
     }
     if parent is not None and _is_cancelled(transaction, parent):
         shown |= {"state": {"kind": "canceled"}, "completedTime": transaction.now_ms}
-        internal = transaction.add_system(SCHEDULED_FUNCTIONS_TABLE, shown)
+        internal = transaction.platform.add(SCHEDULED_FUNCTIONS_TABLE, shown)
     else:
-        internal = transaction.add_system(SCHEDULED_FUNCTIONS_TABLE, shown)
+        internal = transaction.platform.add(SCHEDULED_FUNCTIONS_TABLE, shown)
         due = max(time_ms, transaction.now_ms)
         entry = {"claim": WAITING, "due": due, "path": str(path), "failures": 0.0}
-        transaction.insert_system(SCHEDULED_JOBS_TABLE, internal, entry)
+        transaction.platform.insert(SCHEDULED_JOBS_TABLE, internal, entry)
     return encode_id(SCHEDULED_FUNCTIONS_TABLE, internal)
 
 
@@ -111,7 +111,7 @@ def cancel_job(transaction: Transaction, id: object, *, running: bytes | None = 
     internal = _job_of(id)
     if internal == running:
         raise DeveloperError("A mutation cannot cancel itself", code="ScheduledFunctionCancelingItself")
-    entry = transaction.get_system(SCHEDULED_JOBS_TABLE, internal)
+    entry = transaction.platform.get(SCHEDULED_JOBS_TABLE, internal)
     if entry is not None:
         ScheduledJob(transaction, internal, entry).cancel()
 
@@ -134,7 +134,7 @@ def _job_of(id: object) -> bytes:
 
 
 def _is_cancelled(transaction: Transaction, job: bytes) -> bool:
-    shown = transaction.get_system(SCHEDULED_FUNCTIONS_TABLE, job)
+    shown = transaction.platform.get(SCHEDULED_FUNCTIONS_TABLE, job)
     return shown is not None and shown["state"]["kind"] == "canceled"
 
 

@@ -62,7 +62,7 @@ class Work(ABC):
     @classmethod
     def find_waiting(cls, transaction: Transaction, internal: bytes, due: float) -> Self | None:
         """Return the work that waits and is due then; None when it has been run, claimed, moved or cancelled."""
-        entry = transaction.get_system(cls.table, internal)
+        entry = transaction.platform.get(cls.table, internal)
         if entry is None or entry["claim"] != WAITING or entry["due"] != due:
             return None
         return cls(transaction, internal, entry)
@@ -70,7 +70,7 @@ class Work(ABC):
     @classmethod
     def find_claimed(cls, transaction: Transaction, internal: bytes, incarnation: str) -> Self | None:
         """Return the work that this server has claimed and that has not been ended."""
-        entry = transaction.get_system(cls.table, internal)
+        entry = transaction.platform.get(cls.table, internal)
         return None if entry is None or entry["claim"] != incarnation else cls(transaction, internal, entry)
 
     @classmethod
@@ -80,7 +80,7 @@ class Work(ABC):
             [("Gt", "claim", WAITING), ("Lt", "claim", incarnation)],
             [("Gt", "claim", incarnation)],
         ):
-            for entry in transaction.scan_system(cls.table, "by_due", bounds):  # type: ignore[arg-type]  # literals
+            for entry in transaction.platform.scan(cls.table, "by_due", bounds):  # type: ignore[arg-type]  # literals
                 yield cls(transaction, decode_id(entry["_id"]).internal, entry)
 
     @property
@@ -116,7 +116,7 @@ class Work(ABC):
 
     def _put(self, **fields: Any) -> None:
         self._entry |= fields
-        self._transaction.put_system(self.table, self.internal, self._entry)
+        self._transaction.platform.put(self.table, self.internal, self._entry)
 
     def __repr__(self) -> str:
         name = next(name for name, number in SYSTEM_TABLES.items() if number == self.table)

@@ -5,8 +5,9 @@ Everything a query or mutation does to documents goes through here, whatever the
 nothing has happened.
 
 What it sees, and the record of its reads and writes, is its :class:`~rtdb.transaction.workspace.Workspace`; what names
-and ids refer to finds :class:`~rtdb.transaction.lookup.Lookup`. Here are the rules of documents: how they may change,
-what is counted, and what the app is told.
+and ids refer to finds :class:`~rtdb.transaction.lookup.Lookup`; the server's own documents are read and written through
+:class:`~rtdb.transaction.platform_access.PlatformAccess`. Here are the rules of the app's documents: how they may
+change, what is counted, and what the app is told.
 
 Invariants:
 
@@ -19,7 +20,6 @@ one does not restore budget.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
@@ -27,28 +27,25 @@ from typing import Any, Literal, NamedTuple
 from rtdb.clock import Random
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError, LimitError
-from rtdb.index.definition import IndexDefinition, TableDefinition
+from rtdb.index.definition import TableDefinition
 from rtdb.index.index_range import RangeExpression, RangeOperator, bounds_from_expressions
 from rtdb.index.registry import Registry
 from rtdb.link.frames import DatabaseUsage, ReadRange, Write
-from rtdb.storage.documents import StoredDocument
-from rtdb.storage.system_tables import (
-    TABLES_TABLE,
-    table_document_id,
-)
 from rtdb.transaction import workspace
 from rtdb.transaction.cursor import Position
 from rtdb.transaction.lookup import Lookup, Verb, invalid_argument
-from rtdb.transaction.near_limit import is_near, near_limit
+from rtdb.transaction.near_limit import LargeDocuments
+from rtdb.transaction.new_documents import NewDocuments
 from rtdb.transaction.pagination import Page, PageSize, read_page, restrict
+from rtdb.transaction.platform_access import PlatformAccess
 from rtdb.transaction.query import Operator, PreparedQuery, compile_operators, run_stages
 from rtdb.transaction.query_stream import QueryStream
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.system_fields import check_no_system_fields, check_system_field
 from rtdb.transaction.usage import Usage
 from rtdb.transaction.workspace import Workspace
-from rtdb.values.document_id import decode_id, encode_id, new_internal_id
-from rtdb.values.json_codec import decode_document, encode, encode_exact
+from rtdb.values.document_id import decode_id, encode_id
+from rtdb.values.json_codec import decode_document, encode_exact
 from rtdb.values.value import UNDEFINED, check_document
 
 __all__ = ["DocumentCheck", "Savepoint", "Transaction"]
@@ -81,15 +78,12 @@ class Transaction:
         self._workspace = Workspace(snapshot, limits.read_ranges_max, writable=writable)
         self._lookup = Lookup(self._workspace, limits.tables_max)
         self._limits = limits
-        self._now_ns = now_ns
-        self._random = random
-        self._writable = writable
         self._document_check = document_check
-        self._creation_time = now_ns // 1_000_000 + now_ns % 1_000_000 * 1e-6
-        """What the next insert gets; the next representable number after each insert (data-model §3.5)."""
+        self._new = NewDocuments(now_ns, random)
         self._usage = Usage(limits)
-        self._near_limits: dict[str, tuple[bytes, list[str]]] = {}
-        """By id, what was written near a limit of documents, and what is to be said of it."""
+        self._large_documents = LargeDocuments(limits)
+        self.platform = PlatformAccess(self._workspace, self._lookup, self._new)
+        """The server's own reads and writes in this transaction."""
 
     # --- outcome ------------------------------------------------------------------------------------------------------
 
@@ -114,11 +108,8 @@ class Transaction:
 
     def near_limits(self) -> list[str]:
         """Return a sentence for everything that came near a limit."""
-        sentences = [*self._usage.near_limits(), *self._workspace.near_limits()]
-        for id, (data, said) in self._near_limits.items():
-            if self._workspace.holds(id, data):  # and it was not changed since, or undone
-                sentences += said
-        return sentences
+        large_documents = self._large_documents.near_limits(self._workspace.holds)
+        return [*self._usage.near_limits(), *self._workspace.near_limits(), *large_documents]
 
     @property
     def failure(self) -> BaseException | None:
@@ -171,8 +162,8 @@ class Transaction:
         stale = Transaction(
             self._workspace.snapshot,
             limits=self._limits,
-            now_ns=self._now_ns,
-            random=self._random,
+            now_ns=self._new.now_ns,
+            random=self._new.random,
             writable=False,
             document_check=None,
         )
@@ -196,7 +187,7 @@ class Transaction:
 
     def insert(self, table: str, value: Document) -> str:
         """Store a new document, creating its table if there is none, and return its id."""
-        self._require_writable()
+        self._workspace.require_writable()
         if not isinstance(table, str):
             raise invalid_argument("table", "insert", f"Table name must be a string, got {type(table).__name__}")
         if table.startswith("_"):
@@ -205,14 +196,14 @@ class Transaction:
             raise invalid_argument("value", "insert", "Value must be an Object")
         definition = self._lookup.table(table)
         number = self._lookup.next_table_number(table) if definition is None else definition.number
-        internal = new_internal_id(self._random, self._now_ns)
+        internal = self._new.internal_id()
         id = encode_id(number, internal)
-        document: Document = {"_creationTime": self._creation_time, "_id": id}
+        document: Document = {"_creationTime": self._new.creation_time, "_id": id}
         check_no_system_fields(value, document)
         data = self._check_write(table, {**value, **document})
         if definition is None:
-            self._create_table(table, number)
-        self._creation_time = math.nextafter(self._creation_time, math.inf)
+            self.platform.insert_table(table, number)
+        self._new.inserted()
         self._workspace.insert(number, internal, data)
         return id
 
@@ -336,7 +327,7 @@ class Transaction:
         rows, read = self._workspace.scan(query.definition, *interval, descending=query.descending)
         return read_page(rows, read, query.stages, self._usage.count_read, self._limits, size=size, end=end)
 
-    # --- the platform's own documents ---------------------------------------------------------------------------------
+    # --- for the platform ---------------------------------------------------------------------------------------------
 
     def read_deployment(self) -> str:
         """Return the id of the active deployment; a deploy changes what this transaction has read."""
@@ -357,10 +348,6 @@ class Transaction:
         """Tables and indexes, this transaction's own included. Looking here is not recorded as a read."""
         return self._workspace.registry
 
-    def get_stored(self, table: int, internal: bytes) -> StoredDocument | None:
-        """Return a document of any table with its position (0 for own writes)."""
-        return self._workspace.get(table, internal)
-
     @property
     def seq(self) -> int:
         """The position it reads at; own writes, and the lane's, come on top."""
@@ -374,121 +361,16 @@ class Transaction:
     @property
     def now_ns(self) -> int:
         """When it began."""
-        return self._now_ns
-
-    def random_bytes(self, count: int) -> bytes:
-        """Return unpredictable bytes."""
-        return self._random.bytes(count)
-
-    def new_id(self) -> bytes:
-        """Return the internal id of a document that is going to be inserted into a system table."""
-        return new_internal_id(self._random, self._now_ns)
-
-    def scan_table(self, table: TableDefinition, after: bytes = b"") -> Iterator[Document]:
-        """Yield the documents of any table in order of creation, from behind the key ``after`` on.
-
-        Only the platform scans so: nothing is counted.
-        """
-        start = after + b"\0" if after else b""
-        scan = self._workspace.scan(table.by_creation_time, start, b"\xff", descending=False)
-        return run_stages(*scan, [], _not_counted)
-
-    def scan_system(
-        self,
-        table: int,
-        index: str,
-        expressions: Sequence[tuple[RangeOperator, str, Any]] = (),
-        *,
-        after: bytes = b"",
-        descending: bool = False,
-    ) -> Iterator[Document]:
-        """Yield the documents of a system table in the order of one of its indexes, as far as they are asked for.
-
-        ``expressions`` restrict it as those of ``with_index`` do, and ``after`` to keys behind that one. Only the
-        platform scans so: nothing is counted.
-        """
-        definition = self.registry.table_by_number(table)
-        assert definition is not None, "system tables are always there"
-        assert definition.is_system, "a table of the app is read with its rules"
-        found = definition.indexes[index]
-        start, stop = bounds_from_expressions(
-            found, [RangeExpression(*parts) for parts in expressions], definition.name
-        )
-        if after:
-            start = max(start, after + b"\0")
-        return run_stages(*self._workspace.scan(found, start, stop, descending=descending), [], _not_counted)
-
-    def get_system(self, table: int, internal: bytes) -> Document | None:
-        """Return a document of a system table, or None. It is not counted."""
-        stored = self.get_stored(table, internal)
-        return None if stored is None else decode_document(stored.data)
-
-    def depend_on_table(self, table: TableDefinition) -> None:
-        """Take every document of a table, and that there is no other, for read."""
-        self._workspace.depend_on_table(table)
-
-    def written_since(self, seq: int, table: TableDefinition) -> Iterator[Document]:
-        """Return the versions of a table's documents written after position ``seq``, also those that are gone by now.
-
-        It is not recorded as a read: see :meth:`depend_on_table`. Raises SnapshotTooOldError, at the first row.
-        """
-        stored = self._workspace.snapshot.written_since(seq, table.number)
-        return (decode_document(document.data) for document in stored)
-
-    def count(self, table: TableDefinition) -> int:
-        """Return how many documents a table has at the snapshot. Not recorded as a read."""
-        return self._workspace.snapshot.count(table.number)
-
-    def backfilled_share(self, index: IndexDefinition) -> float:
-        """Return how much of an index is built, from 0 to 1. Not recorded as a read."""
-        return self._workspace.snapshot.backfilled_share(index)
-
-    def put_system(self, table: int, internal: bytes, fields: Document) -> None:
-        """Write a document of a system table. It is not counted and not checked: the platform knows what it does."""
-        stored = self.get_stored(table, internal)
-        if stored is None:
-            self.insert_system(table, internal, fields)
-            return
-        self._require_writable()
-        created = decode_document(stored.data)["_creationTime"]
-        data = encode({**fields, "_creationTime": created, "_id": encode_id(table, internal)})
-        self._workspace.update(table, internal, data)
-
-    def insert_system(self, table: int, internal: bytes, fields: Document) -> None:
-        """Like :meth:`put_system`, for a document that this transaction has asked for and found missing."""
-        self._require_writable()
-        data = encode({**fields, "_creationTime": self._creation_time, "_id": encode_id(table, internal)})
-        self._workspace.insert(table, internal, data)
-
-    def add_system(self, table: int, fields: Document) -> bytes:
-        """Write a new document of a system table, under a new internal id, which is returned."""
-        internal = new_internal_id(self._random, self._now_ns)
-        self.insert_system(table, internal, fields)
-        self._creation_time = math.nextafter(self._creation_time, math.inf)
-        return internal
-
-    def delete_system(self, table: int, internal: bytes) -> None:
-        """Remove a document of a system table, which exists. It is not counted."""
-        self._require_writable()
-        self._workspace.update(table, internal, None)
-
-    def count_scheduled(self, arguments_bytes: int) -> None:
-        """Count one scheduled function against the limits of this execution. Raises LimitError."""
-        self._usage.count_scheduled(arguments_bytes)
+        return self._new.now_ns
 
     @property
     def now_ms(self) -> float:
         """The begin time, milliseconds since the epoch."""
-        return self._now_ns / 1_000_000
+        return self._new.now_ns / 1_000_000
 
-    def create_table(self, name: str) -> TableDefinition:
-        """Create a table, or return the one there is."""
-        definition = self._lookup.table(name)
-        if definition is None:
-            self._create_table(name, self._lookup.next_table_number(name))
-            definition = self.registry.table(name)
-            assert definition is not None
-        return definition
+    def count_scheduled(self, arguments_bytes: int) -> None:
+        """Count one scheduled function against the limits of this execution. Raises LimitError."""
+        self._usage.count_scheduled(arguments_bytes)
 
     # --- reading and writing ------------------------------------------------------------------------------------------
 
@@ -503,7 +385,7 @@ class Transaction:
     def _read_for_write(
         self, id: str, table: str | None, verb: Verb, gerund: str
     ) -> tuple[int, bytes, TableDefinition, bytes]:
-        self._require_writable()
+        self._workspace.require_writable()
         number, internal, definition = self._lookup.document(id, table, verb)
         if definition is None:
             raise invalid_argument("id", verb, f'Table for ID "{id}" not found')
@@ -511,10 +393,6 @@ class Transaction:
         if data is None:
             raise DeveloperError(f"{gerund} on nonexistent document ID {id}", code="NonexistentDocument")
         return number, internal, definition, data
-
-    def _require_writable(self) -> None:
-        if not self._writable:
-            raise DeveloperError("A query cannot write to the database.", code="OperationNotPermitted")
 
     def _check_write(self, table: str, document: Document, before: bytes | None = None) -> bytes:
         """Check a document on its way in, in the order of data-model §6.3, count it and return its canonical JSON.
@@ -528,16 +406,7 @@ class Transaction:
             self._document_check(table, exact)  # type: ignore[arg-type]  # what was an object still is
         size, levels = check_document(exact, len(data), self._limits)  # type: ignore[arg-type]  # as above
         self._usage.count_write(len(data))
-        limits = self._limits
-        if is_near(size, limits.document_bytes_max) or is_near(levels, limits.document_nesting_max):
-            id = document["_id"]
-            self._near_limits[id] = (
-                data,
-                [
-                    *near_limit(f'Large document written with ID "{id}"', size, limits.document_bytes_max, " bytes"),
-                    *near_limit(f'Deeply nested document written with ID "{id}"', levels, limits.document_nesting_max),
-                ],
-            )
+        self._large_documents.note(document["_id"], data, size, levels)
         return data
 
     def _update(self, number: int, internal: bytes, table: str, document: Document, before: bytes) -> bytes:
@@ -545,10 +414,3 @@ class Transaction:
         if data != before:
             self._workspace.update(number, internal, data)
         return data
-
-    def _create_table(self, name: str, number: int) -> None:
-        self.put_system(TABLES_TABLE, table_document_id(name), {"name": name, "number": float(number)})
-
-
-def _not_counted(data_bytes: int) -> None:
-    pass

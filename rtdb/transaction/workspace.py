@@ -6,8 +6,8 @@ Invariants:
 * whatever is read, as a document or in a scan, shows this transaction's own writes;
 * tables and indexes created here are in :attr:`Workspace.registry` at once.
 
-It does not know rules: what may be read or written, and what is counted, is decided before anybody comes here
-(:mod:`~rtdb.transaction.transaction`).
+It does not know the rules of documents: which may be read, how they may change, and what is counted, is decided before
+anybody comes here (:mod:`~rtdb.transaction.transaction`).
 """
 
 from __future__ import annotations
@@ -111,6 +111,11 @@ class Workspace:
                 "that the function is called with, and do not keep it.",
                 code="ContextEnded",
             )
+
+    def require_writable(self) -> None:
+        """Raise DeveloperError in a query, which only reads."""
+        if not self._writable:
+            raise DeveloperError("A query cannot write to the database.", code="OperationNotPermitted")
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

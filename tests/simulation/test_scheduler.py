@@ -253,7 +253,7 @@ def test_an_action_that_is_called_without_a_claim_is_noticed(monkeypatch: pytest
 
 
 def find_any(kind: Any, transaction: Any, internal: bytes, incarnation: str) -> Any:
-    entry = transaction.get_system(kind.table, internal)
+    entry = transaction.platform.get(kind.table, internal)
     return None if entry is None else kind(transaction, internal, entry)
 
 

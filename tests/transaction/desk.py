@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from rtdb.config import Limits
+from rtdb.index.index_range import prefix_range
 from rtdb.index.registry import Registry
-from rtdb.link.frames import BlockApplied, Write
-from rtdb.storage.system_tables import FIRST_USER_TABLE
+from rtdb.link.frames import BlockApplied, ReadRange, Write
+from rtdb.storage.keys import BY_ID, index_number
+from rtdb.storage.system_tables import FIRST_USER_TABLE, NAMES_INDEX
 from rtdb.transaction.snapshot import Snapshot, SnapshotCache
 from rtdb.transaction.transaction import DocumentCheck, Transaction
+from rtdb.values.document_id import decode_id
+from rtdb.values.ordering import encode_key
 from tests.transaction.workbench import (
     BY_AUTHOR,
     MESSAGES,
@@ -20,7 +25,7 @@ from tests.transaction.workbench import (
     write_index,
 )
 
-__all__ = ["BY_AUTHOR", "MESSAGES", "Desk"]
+__all__ = ["BY_AUTHOR", "MESSAGES", "Desk", "by_author", "fill", "name_read", "point_read"]
 
 COUNTERS = FIRST_USER_TABLE + 1
 
@@ -85,3 +90,28 @@ class Desk:
     def _release(self) -> None:
         while self._snapshots:
             self._snapshots.pop().close()
+
+
+def point_read(id: str) -> ReadRange:
+    """Return the read of one document."""
+    return prefix_range(index_number(decode_id(id).table, BY_ID), encode_key(id))
+
+
+def name_read(key: bytes) -> ReadRange:
+    """Return the read of one key of the names of tables and indexes."""
+    return prefix_range(NAMES_INDEX, key)
+
+
+def by_author(transaction: Transaction, author: Any = None, order: Any = "asc", take: int | None = None) -> list[str]:
+    """Return the ids of messages in the order of their authors, those of one author if one is given."""
+    expressions: list[Any] = [] if author is None else [("Eq", "author", author)]
+    operators: list[Any] = [] if take is None else [("limit", take)]
+    return [row["_id"] for row in transaction.run_query("messages", "by_author", expressions, order, operators)]
+
+
+def fill(desk: Desk, *authors: str) -> list[str]:
+    """Commit a message of each author, and return their ids."""
+    transaction = desk.begin()
+    ids = [transaction.insert("messages", {"author": author}) for author in authors]
+    desk.commit(transaction)
+    return ids

@@ -9,19 +9,13 @@ from typing import Any
 import pytest
 
 from rtdb.errors import DeveloperError
-from rtdb.storage.check import check_environment
-from rtdb.storage.keys import index_number
 from rtdb.storage.system_tables import (
-    SCHEDULED_FUNCTIONS_TABLE,
-    SCHEDULED_JOBS_TABLE,
     SESSION_REQUESTS_TABLE,
     STORAGE_TABLE,
 )
 from rtdb.transaction.transaction import Transaction
-from rtdb.values.document_id import decode_id, encode_id
-from rtdb.values.ordering import encode_key, prefix_stop
+from rtdb.values.document_id import encode_id
 from tests.transaction.desk import MESSAGES, Desk
-from tests.transaction.workbench import internal_id
 
 FILE_ID = encode_id(STORAGE_TABLE, bytes(16))
 MESSAGE_ID = encode_id(MESSAGES, bytes(16))
@@ -33,8 +27,8 @@ def transaction(tmp_path: Path) -> Iterator[Transaction]:
     """Begun after a file's document was committed."""
     desk = Desk(tmp_path)
     writer = desk.begin()
-    writer.put_system(STORAGE_TABLE, bytes(16), {"size": 3.0})
-    writer.put_system(SESSION_REQUESTS_TABLE, bytes(16), {"secret": True})
+    writer.platform.put(STORAGE_TABLE, bytes(16), {"size": 3.0})
+    writer.platform.put(SESSION_REQUESTS_TABLE, bytes(16), {"secret": True})
     desk.commit(writer)
     yield desk.begin()
     desk.close()
@@ -79,53 +73,6 @@ def test_the_platforms_own_tables_do_not_exist_for_apps(transaction: Transaction
     assert transaction.normalize_id("_session_requests", HIDDEN_ID, system=True) is None
     with pytest.raises(DeveloperError, match=r"Index _session_requests\.by_id not found\."):
         rows(transaction, "_session_requests", "by_id", system=True)
-
-
-def test_the_platform_reads_system_tables_by_their_own_indexes_and_apps_do_not_find_those(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    writer = desk.begin()
-    for number, due in enumerate([3.0, 1.0, 2.0]):
-        fields = {"claim": "server" if due == 2.0 else "", "due": due, "path": "jobs:run"}
-        writer.put_system(SCHEDULED_JOBS_TABLE, internal_id(number), fields)
-        state = {"kind": "inProgress" if due == 2.0 else "pending"}
-        writer.put_system(SCHEDULED_FUNCTIONS_TABLE, internal_id(number), {"state": state})
-    # What it wrote itself is found, as in any table.
-    assert [job["due"] for job in jobs(writer)] == [1.0, 3.0]
-    applied = desk.commit(writer)
-    by_due = index_number(SCHEDULED_JOBS_TABLE, 2)
-    assert [change.new[:2] for change in applied.changes if change.index == by_due and change.new] == [
-        [encode_key(""), encode_key(3.0)],
-        [encode_key(""), encode_key(1.0)],
-        [encode_key("server"), encode_key(2.0)],
-    ]
-
-    reader = desk.begin(writable=False)
-    assert [job["due"] for job in jobs(reader)] == [1.0, 3.0]
-    assert [job["due"] for job in jobs(reader, ("Lt", "due", 3.0))] == [1.0]
-    first = next(iter(jobs(reader, descending=True)))
-    assert first["due"] == 3.0
-    assert reader.get_system(SCHEDULED_JOBS_TABLE, decode_id(first["_id"]).internal) == first
-    assert reader.get_system(SCHEDULED_JOBS_TABLE, internal_id(9)) is None
-    # The whole claim "" is read and nothing of the other claim.
-    ranges = [read for read in reader.reads() if read.index == by_due]
-    assert [(read.start, read.stop) for read in ranges] == [(encode_key(""), prefix_stop(encode_key("")))]
-    with pytest.raises(DeveloperError, match=r"Index _scheduled_functions\.by_completed_time not found\."):
-        rows(reader, "_scheduled_functions", "by_completed_time", system=True)
-
-    remover = desk.begin()
-    remover.delete_system(SCHEDULED_JOBS_TABLE, internal_id(1))
-    remover.delete_system(SCHEDULED_FUNCTIONS_TABLE, internal_id(1))
-    assert [job["due"] for job in jobs(remover)] == [3.0]
-    desk.commit(remover)
-    report = check_environment(desk.workbench.committer.environment)
-    assert report.is_clean, report.problems
-    desk.close()
-
-
-def jobs(transaction: Transaction, *bounds: Any, descending: bool = False) -> Iterator[dict[str, Any]]:
-    return transaction.scan_system(
-        SCHEDULED_JOBS_TABLE, "by_due", [("Eq", "claim", ""), *bounds], descending=descending
-    )
 
 
 def test_each_reader_says_which_one_to_use_instead(transaction: Transaction) -> None:

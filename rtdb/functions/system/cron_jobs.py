@@ -28,21 +28,21 @@ Document = dict[str, Any]
 
 def list_jobs(transaction: Transaction, arguments: Arguments) -> Any:
     """Return every cron job, by name."""
-    jobs = transaction.scan_system(CRON_JOBS_TABLE, "by_creation_time")
+    jobs = transaction.platform.scan(CRON_JOBS_TABLE, "by_creation_time")
     return [_job(transaction, job) for job in sorted(jobs, key=lambda job: str(job["name"]))]
 
 
 def list_runs(transaction: Transaction, arguments: Arguments) -> Any:
     """Return the remembered runs of all jobs."""
-    rows = transaction.scan_system(CRON_JOB_LOGS_TABLE, "by_creation_time", descending=True)
+    rows = transaction.platform.scan(CRON_JOB_LOGS_TABLE, "by_creation_time", descending=True)
     return [_run(row) for row in rows]
 
 
 def _job(transaction: Transaction, job: Document) -> Document:
     internal = decode_id(job["_id"]).internal
-    entry = transaction.get_system(CRON_NEXT_RUN_TABLE, internal)
+    entry = transaction.platform.get(CRON_NEXT_RUN_TABLE, internal)
     assert entry is not None, "a declared job has a next run"
-    logs = transaction.scan_system(CRON_JOB_LOGS_TABLE, "by_name", [("Eq", "name", job["name"])], descending=True)
+    logs = transaction.platform.scan(CRON_JOB_LOGS_TABLE, "by_name", [("Eq", "name", job["name"])], descending=True)
     last = next(logs, None)
     return {
         "_id": job["_id"],

@@ -39,5 +39,5 @@ def check_variables(transaction: Transaction, description: Description, seen: st
 
 def _stored(transaction: Transaction) -> dict[str, bytes]:
     """Return the variables that were set, by name; their values are sealed, equal ones equally."""
-    documents = transaction.scan_system(ENVIRONMENT_VARIABLES_TABLE, "by_creation_time")
+    documents = transaction.platform.scan(ENVIRONMENT_VARIABLES_TABLE, "by_creation_time")
     return {document["name"]: document["value"] for document in documents}

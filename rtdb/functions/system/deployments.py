@@ -137,11 +137,11 @@ def prepare(transaction: Transaction, arguments: Arguments) -> Any:
             if index.state != "ready" and (index.name, index.fields) not in wanted:
                 _put_index(transaction, table, index, "dropped")
     for name in schema.tables:
-        table = transaction.create_table(name)
+        table = transaction.platform.create_table(name)
         there = {(index.name, index.fields) for index in _declared(table)}
         missing = sorted(_declared_indexes(schema, table) - there)
         if missing:
-            is_empty = next(transaction.scan_table(table), None) is None
+            is_empty = next(transaction.platform.scan_table(table), None) is None
             for index_name, fields in missing:
                 _begin_index(transaction, table, index_name, fields, "backfilled" if is_empty else "backfilling")
     return _to_check(transaction, schema)
@@ -159,7 +159,7 @@ def check(transaction: Transaction, arguments: Arguments) -> Any:
     assert table is not None, "it was made by prepare"
     check_document = _document_check(transaction, _schema_of(asked.description), asked.table)
     checked = 0
-    for document in transaction.scan_table(table, after=bytes.fromhex(asked.after)):
+    for document in transaction.platform.scan_table(table, after=bytes.fromhex(asked.after)):
         _check_document(check_document, document, f'Document with ID "{document["_id"]}" in table "{asked.table}"')
         checked += 1
         if checked == CHECKED_AT_ONCE:
@@ -180,14 +180,14 @@ def progress(transaction: Transaction, arguments: Arguments) -> Any:
         {
             "table": table.name,
             "index": index.name,
-            "documents": float(round(total * transaction.backfilled_share(index))),
+            "documents": float(round(total * transaction.platform.backfilled_share(index))),
             "total": float(total),
             "complete": index.state == "backfilled",
         }
         for table in transaction.registry.tables()
         for index in _declared(table)
         if index.state != "ready"
-        for total in (transaction.count(table),)
+        for total in (transaction.platform.count(table),)
     ]
 
 
@@ -195,7 +195,7 @@ def count(transaction: Transaction, arguments: Arguments) -> Any:
     """Return the number of documents of each of some tables that is there."""
     asked = _convert(arguments, _Count)
     tables = [transaction.registry.table(name) for name in asked.tables]
-    return {table.name: float(transaction.count(table)) for table in tables if table is not None}
+    return {table.name: float(transaction.platform.count(table)) for table in tables if table is not None}
 
 
 def push(transaction: Transaction, arguments: Arguments) -> Any:
@@ -213,9 +213,9 @@ def push(transaction: Transaction, arguments: Arguments) -> Any:
     old = None if active is None else _schema_of(active["description"])
     _check_changed(transaction, schema, compare_schemas(old, schema).tables_to_check, asked.since)
     if active is not None and active["_id"] != identifier:
-        transaction.delete_system(DEPLOYMENTS_TABLE, _internal_id(active["bundle"]))
+        transaction.platform.delete(DEPLOYMENTS_TABLE, _internal_id(active["bundle"]))
     fields = {"state": "active", "bundle": asked.bundle, "description": asked.description}
-    transaction.put_system(DEPLOYMENTS_TABLE, _internal_id(asked.bundle), fields)
+    transaction.platform.put(DEPLOYMENTS_TABLE, _internal_id(asked.bundle), fields)
     switch_crons(transaction, decode_description(asked.description).crons)
     return {"deployment": identifier}
 
@@ -241,7 +241,7 @@ def _active_deployment(transaction: Transaction) -> Arguments | None:
     identifier = transaction.read_deployment()
     if not identifier:
         return None
-    stored = transaction.get_stored(DEPLOYMENTS_TABLE, decode_id(identifier).internal)
+    stored = transaction.platform.get_stored(DEPLOYMENTS_TABLE, decode_id(identifier).internal)
     assert stored is not None, "the active deployment has a document"
     return decode_document(stored.data)
 
@@ -267,7 +267,9 @@ def _to_check(transaction: Transaction, schema: Schema) -> Any:
     return {
         "seq": float(transaction.seq),
         "tables": [
-            {"table": table.name, "documents": float(transaction.count(table))} for table in named if table is not None
+            {"table": table.name, "documents": float(transaction.platform.count(table))}
+            for table in named
+            if table is not None
         ],
     }
 
@@ -277,7 +279,7 @@ def _depend_on_registry(transaction: Transaction) -> None:
     for number in (TABLES_TABLE, INDEXES_TABLE):
         table = transaction.registry.table_by_number(number)
         assert table is not None, "system tables are always there"
-        transaction.depend_on_table(table)
+        transaction.platform.depend_on_table(table)
 
 
 # --- indexes ----------------------------------------------------------------------------------------------------------
@@ -336,7 +338,7 @@ def _put_index(transaction: Transaction, table: TableDefinition, index: IndexDef
         "fields": list(index.fields),
         "state": state,
     }
-    transaction.put_system(INDEXES_TABLE, index_document_id(table.name, index.name, index.number), fields)
+    transaction.platform.put(INDEXES_TABLE, index_document_id(table.name, index.name, index.number), fields)
 
 
 # --- documents --------------------------------------------------------------------------------------------------------
@@ -361,9 +363,9 @@ def _check_changed(transaction: Transaction, schema: Schema, tables: Collection[
         table = transaction.registry.table(name)
         assert table is not None, "it was made by prepare"
         check_document = _document_check(transaction, schema, name)
-        transaction.depend_on_table(table)
+        transaction.platform.depend_on_table(table)
         try:
-            for document in transaction.written_since(since, table):
+            for document in transaction.platform.written_since(since, table):
                 _check_document(check_document, document, f'New document in table "{name}"')
                 checked += 1
         except SnapshotTooOldError as error:

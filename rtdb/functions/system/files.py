@@ -84,7 +84,7 @@ class _State:
     """The one document of `_blob_state`."""
 
     def __init__(self, transaction: Transaction) -> None:
-        fields = transaction.get_system(BLOB_STATE_TABLE, BLOB_STATE_ID)
+        fields = transaction.platform.get(BLOB_STATE_TABLE, BLOB_STATE_ID)
         self._transaction = transaction
         self.bytes: float = 0.0 if fields is None else fields["bytes"]
         self.epoch: float = 0.0 if fields is None else fields["epoch"]
@@ -92,7 +92,7 @@ class _State:
 
     def write(self) -> None:
         fields = {"bytes": self.bytes, "epoch": self.epoch, "condemned": self.condemned}
-        self._transaction.put_system(BLOB_STATE_TABLE, BLOB_STATE_ID, fields)
+        self._transaction.platform.put(BLOB_STATE_TABLE, BLOB_STATE_ID, fields)
 
 
 def find(transaction: Transaction, arguments: Arguments) -> Any:
@@ -107,7 +107,7 @@ def room(transaction: Transaction, arguments: Arguments) -> Any:
     """Return ``{bytes, epoch, known}``: the size of all blobs together, the epoch, whether ``blob`` is one of them."""
     asked = _convert(arguments, _Room)
     state = _State(transaction)
-    known = bool(asked.blob) and transaction.get_system(BLOBS_TABLE, blob_document_id(asked.blob)) is not None
+    known = bool(asked.blob) and transaction.platform.get(BLOBS_TABLE, blob_document_id(asked.blob)) is not None
     return {"bytes": state.bytes, "epoch": state.epoch, "known": known}
 
 
@@ -121,7 +121,7 @@ def keep(transaction: Transaction, arguments: Arguments) -> Any:
     state = _State(transaction)
     if asked.epoch != state.epoch or asked.blob in state.condemned:
         return {"again": True}
-    blob = transaction.get_system(BLOBS_TABLE, blob_document_id(asked.blob))
+    blob = transaction.platform.get(BLOBS_TABLE, blob_document_id(asked.blob))
     if blob is None:
         state.bytes += asked.size
         if state.bytes > asked.bytesMax:
@@ -129,12 +129,12 @@ def keep(transaction: Transaction, arguments: Arguments) -> Any:
         state.write()
     references = 1.0 if blob is None else blob["references"] + 1
     fields = {"blob": asked.blob, "size": float(asked.size), "references": references, "unreferencedSince": None}
-    transaction.put_system(BLOBS_TABLE, blob_document_id(asked.blob), fields)
-    internal = transaction.new_id()
+    transaction.platform.put(BLOBS_TABLE, blob_document_id(asked.blob), fields)
+    internal = transaction.platform.new_id()
     shown = {"sha256": asked.sha256, "size": float(asked.size), "contentType": asked.contentType}
-    transaction.insert_system(STORAGE_TABLE, internal, shown)
-    address = str(uuid.UUID(bytes=transaction.random_bytes(16), version=4))
-    transaction.insert_system(FILE_STORAGE_TABLE, internal, {"storageId": address, "blob": asked.blob})
+    transaction.platform.insert(STORAGE_TABLE, internal, shown)
+    address = str(uuid.UUID(bytes=transaction.platform.random_bytes(16), version=4))
+    transaction.platform.insert(FILE_STORAGE_TABLE, internal, {"storageId": address, "blob": asked.blob})
     return {"storageId": encode_id(STORAGE_TABLE, internal)}
 
 
@@ -149,11 +149,11 @@ def condemn(transaction: Transaction, arguments: Arguments) -> Any:
     if state.condemned:
         return state.condemned
     for name in asked.blobs:
-        blob = transaction.get_system(BLOBS_TABLE, blob_document_id(name))
+        blob = transaction.platform.get(BLOBS_TABLE, blob_document_id(name))
         if blob is None:
             state.condemned.append(name)
         elif not blob["references"] and blob["unreferencedSince"] <= asked.before:
-            transaction.delete_system(BLOBS_TABLE, blob_document_id(name))
+            transaction.platform.delete(BLOBS_TABLE, blob_document_id(name))
             state.bytes -= blob["size"]
             state.condemned.append(name)
     if state.condemned:

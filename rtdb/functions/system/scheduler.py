@@ -124,7 +124,7 @@ def waiting(transaction: Transaction, arguments: Arguments) -> Any:
     table = transaction.registry.table_by_number(WORKS[asked.kind].table)
     assert table is not None, "system tables are always there"
     by_due = table.indexes["by_due"]
-    entries = transaction.scan_system(
+    entries = transaction.platform.scan(
         table.number, by_due.name, [("Eq", "claim", WAITING)], after=bytes.fromhex(asked.after)
     )
     return [full_key(by_due, entry).hex() for entry in islice(entries, asked.count)]
@@ -186,7 +186,7 @@ def cancel_some(transaction: Transaction, arguments: Arguments) -> Any:
     table = transaction.registry.table_by_number(ScheduledJob.table)
     assert table is not None, "system tables are always there"
     by_due = table.indexes["by_due"]
-    entries = transaction.scan_system(table.number, by_due.name, after=bytes.fromhex(asked.after))
+    entries = transaction.platform.scan(table.number, by_due.name, after=bytes.fromhex(asked.after))
     canceled = written = 0
     seen = list(islice(entries, LOOKED_AT_ONCE))
     for place, entry in enumerate(seen, 1):

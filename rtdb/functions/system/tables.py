@@ -52,7 +52,7 @@ def numbers(transaction: Transaction, arguments: Arguments) -> list[list[str | i
 def names(transaction: Transaction, arguments: Arguments) -> Any:
     """Return ``{page: [{name}], isDone, continueCursor}``, always all of them."""
     _convert(arguments, _Paged)
-    rows = transaction.scan_system(TABLES_TABLE, "by_creation_time")
+    rows = transaction.platform.scan(TABLES_TABLE, "by_creation_time")
     page = [{"name": name} for name in sorted(row["name"] for row in rows) if not name.startswith("_")]
     return {"page": page, "isDone": True, "continueCursor": "end"}
 
@@ -60,20 +60,20 @@ def names(transaction: Transaction, arguments: Arguments) -> Any:
 def size(transaction: Transaction, arguments: Arguments) -> float:
     """Return the number of documents, 0 if there is no such table."""
     table = _depend_on(transaction, _convert(arguments, _Named).tableName)
-    return 0.0 if table is None else float(transaction.count(table))
+    return 0.0 if table is None else float(transaction.platform.count(table))
 
 
 def change(transaction: Transaction, arguments: Arguments) -> float:
     """Return a number from 0 to 1, by chance; one that is asked again when the table has changed."""
     _depend_on(transaction, _convert(arguments, _Named).tableName)
-    return int.from_bytes(transaction.random_bytes(6)) / 2**48
+    return int.from_bytes(transaction.platform.random_bytes(6)) / 2**48
 
 
 def _depend_on(transaction: Transaction, name: str) -> TableDefinition | None:
     number = transaction.table_number(name)
     table = None if number is None else transaction.registry.table_by_number(number)
     if table is not None:
-        transaction.depend_on_table(table)
+        transaction.platform.depend_on_table(table)
     return table
 
 
