@@ -6,14 +6,17 @@ examples are looked for on developers' machines and by ``make soak``.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Generator
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import SECONDS_MAX
 
 # No deadline: a shared machine may stall any single example, and that says nothing about the code.
 settings.register_profile("default", deadline=None, print_blob=True)
@@ -25,6 +28,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
+
+# httpx gives up after 5 s, and one fsync may take as long beside a neighbour that writes. All its functions and clients
+# have this one object as their default.
+_patience: httpx.Timeout = inspect.signature(httpx.get).parameters["timeout"].default
+_patience.connect = _patience.read = _patience.write = _patience.pool = SECONDS_MAX
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SECONDS_MAX = 60.0
+from tests.waiting import SECONDS_MAX
 
 UNHEARD = """
 import os, signal, sys

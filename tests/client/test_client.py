@@ -12,18 +12,17 @@ import trio.testing
 
 from rtdb.client import ClientError, ConvexError, FunctionError, Subscription, open_client
 from tests.client.sync_server import open_server
-
-SECONDS = 10
+from tests.waiting import SECONDS_MAX
 
 
 async def test_a_query_returns_its_result() -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_server() as server, open_client(server.address) as client:
             assert await client.query("q:get", {"key": 0}) == {"value": 0.0, "who": None}
 
 
 async def test_a_subscription_sees_a_mutation_by_the_time_it_returns() -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with (
             open_server() as server,
             open_client(server.address) as client,
@@ -42,7 +41,7 @@ async def test_two_readers_of_one_subscription_are_both_woken_and_share_its_resu
     async def take_one(results: Subscription) -> None:
         taken.append(await anext(results))
 
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with (
             open_server() as server,
             open_client(server.address) as client,
@@ -61,7 +60,7 @@ async def test_two_readers_of_one_subscription_are_both_woken_and_share_its_resu
 
 
 async def test_a_result_that_nobody_took_does_not_outlive_its_subscription() -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_server() as server, open_client(server.address) as client:
             results = client.subscribe("q:get", {"key": 1})
             async with results:
@@ -82,7 +81,7 @@ async def test_a_server_that_does_not_speak_tls_costs_no_socket() -> None:
             pass
         closed.set()
 
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with trio.open_nursery() as nursery:
             listeners = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
             port = listeners[0].socket.getsockname()[1]
@@ -101,7 +100,7 @@ class NoLuck:
 
 async def test_a_connection_that_was_good_is_replaced_soon_also_if_nothing_was_asked_of_it() -> None:
     """Each loss used to double the pause, until something was asked: here to 25 s together, now 0.8 s."""
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_server() as server, open_client(server.address, random=NoLuck()):
             for count in range(1, 9):
                 await trio.testing.wait_all_tasks_blocked(0.02)
@@ -111,7 +110,7 @@ async def test_a_connection_that_was_good_is_replaced_soon_also_if_nothing_was_a
 
 
 async def test_an_application_error_carries_its_payload() -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_server() as server, open_client(server.address) as client:
             with pytest.raises(ConvexError, match="no such key") as caught:
                 await client.mutation("m:set", {"key": 99})
@@ -119,7 +118,7 @@ async def test_an_application_error_carries_its_payload() -> None:
 
 
 async def test_a_lost_connection_is_replaced_without_gap_or_repeat() -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with (
             open_server() as server,
             open_client(server.address) as client,
@@ -134,7 +133,7 @@ async def test_a_lost_connection_is_replaced_without_gap_or_repeat() -> None:
 
 
 async def test_a_mutation_whose_answer_is_lost_is_applied_once() -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_server() as server, open_client(server.address) as client:
             await client.query("q:get", {"key": 0})
             server.hold_answers = True
@@ -153,7 +152,7 @@ async def test_a_mutation_whose_answer_is_lost_is_applied_once() -> None:
 
 
 async def test_an_action_in_flight_fails_with_its_connection() -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_server() as server, open_client(server.address) as client, trio.open_nursery() as nursery:
 
             async def act() -> None:
@@ -168,7 +167,7 @@ async def test_an_action_in_flight_fails_with_its_connection() -> None:
 
 
 async def test_queries_run_as_the_user_that_was_set() -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_server() as server, open_client(server.address) as client:
             await client.set_auth("ann")
             assert await client.query("q:get", {"key": 0}) == {"value": 0.0, "who": "ann"}
@@ -184,7 +183,7 @@ async def test_a_refused_token_is_fetched_anew() -> None:
         asked.append(fresh)
         return "new" if fresh else "old"
 
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_server() as server, open_client(server.address) as client:
             server.refused.add("old")
             await client.set_auth(fetch_token)
@@ -193,7 +192,7 @@ async def test_a_refused_token_is_fetched_anew() -> None:
 
 
 async def test_calls_fail_when_the_server_ends_the_session_for_good() -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_server() as server, open_client(server.address) as client:
             with pytest.raises(ClientError, match="Received Invalid JSON on websocket"):
                 await client.query("no-path")
@@ -224,7 +223,7 @@ async def test_a_client_tries_again_at_a_server_that_does_not_take_it(answer: by
         await stream.send_all(answer)
         await stream.aclose()
 
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with trio.open_nursery() as nursery:
             [listener] = await nursery.start(partial(trio.serve_tcp, turn_away, 0, host="127.0.0.1"))
             async with open_client(f"http://127.0.0.1:{listener.socket.getsockname()[1]}"):

@@ -6,7 +6,8 @@
 //   {"id": 2, "op": "mutation", "path": …, "args": …}                  → {"id": 2, "value": …} or {"id": 2, "error": …}
 //
 // Operations: query, mutation, action, subscribe, unsubscribe (of "target"), subscribe_pages, load_more (of "target"),
-// http_query, http_mutation, http_action, admin (with "key"), state; and subscribe_together, which reports the values of all its "queries" after each transition
+// http_query, http_mutation, http_action, admin (with "key"), state; connect_afresh, which has "times" new clients, one
+// after the other, wait for their first result of a query of "n"; and subscribe_together, which reports the values of all its "queries" after each transition
 // that changed one of them. Values travel in the client's own encoded JSON.
 import { createInterface } from "node:readline";
 import { ConvexClient, ConvexHttpClient } from "convex/browser";
@@ -52,6 +53,14 @@ function subscribeTogether(id, queries) {
   });
 }
 
+async function connectAfresh(command) {
+  for (let n = 0; n < command.times; n++) {
+    const fresh = new ConvexClient(url, { logger: quiet });
+    await new Promise((resolve, reject) => fresh.onUpdate(reference(command), { n }, resolve, reject));
+    await fresh.close();
+  }
+}
+
 async function perform(command) {
   const { id, op } = command;
   const args = jsonToConvex(command.args ?? {});
@@ -80,6 +89,9 @@ async function perform(command) {
   } else if (op === "admin") {
     client.setAdminAuth(command.key);
     http.setAdminAuth(command.key);
+    sayValue(id, null);
+  } else if (op === "connect_afresh") {
+    await connectAfresh(command);
     sayValue(id, null);
   } else if (op === "state") {
     const { isWebSocketConnected, connectionRetries, connectionCount } = client.connectionState();

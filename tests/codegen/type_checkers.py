@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from tests.e2e.official_client import CLIENTS, node_executable
+from tests.waiting import SECONDS_MAX
 
 __all__ = ["TYPED", "errors_of_mypy", "errors_of_tsc"]
 
 TYPED = CLIENTS / "typed"
-SECONDS_MAX = 120.0
 CACHE = CLIENTS.parents[1] / ".mypy_cache" / "apps"
 """One for all: mypy reads rtdb's own modules once."""
 MYPY = (sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--hide-error-context")

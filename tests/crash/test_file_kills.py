@@ -21,13 +21,13 @@ from rtdb.storage.check import check
 from tests.e2e.conftest import LABORATORY
 from tests.e2e.file_server import FileServer
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import SECONDS_MAX
 
 CLIENTS = 4
 STEPS_BETWEEN_MAX = 40
 VICTIMS = ("serve", "rtdb-gateway", "rtdb-hub", "rtdb-gateway", "rtdb-committer", "rtdb-runner")
 LIMITS = {"blob_grace_seconds": 0.001, "blob_pass_seconds": 1}
 CONTENTS = [b"", b"small", bytes(70_000), bytes(range(256)) * 4096]
-WAIT_SECONDS_MAX = 30.0
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ class Uploader:
         self.stopping = False
 
     async def run(self, stepped: trio.MemorySendChannel[None]) -> None:
-        async with httpx.AsyncClient(timeout=20, base_url=self._url) as http:
+        async with httpx.AsyncClient(base_url=self._url) as http:
             while not self.stopping:
                 try:
                     await self._step(http)
@@ -139,7 +139,7 @@ async def run_rounds(data_dir: Path, rounds: int, seed: int) -> None:
                 assert files.url(storage_id) is None
         for document in files.call("query", "all"):
             files.delete(document["_id"])
-        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        deadline = time.monotonic() + SECONDS_MAX
         while files.blobs() or files.incoming():
             assert time.monotonic() < deadline, f"left behind: {files.blobs()} {files.incoming()}"
             await trio.sleep(0.05)

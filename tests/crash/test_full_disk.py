@@ -86,7 +86,7 @@ def test_writes_are_refused_while_there_is_no_space_and_happen_when_there_is(tmp
 def test_full_server_refuses_mutations_answers_queries_and_can_be_restarted(tmp_path: Path) -> None:
     def call(kind: str, path: str, **args: object) -> httpx.Response:
         body = {"path": path, "args": args, "format": "json"}
-        return httpx.post(f"{server.url}/api/{kind}", json=body, timeout=10)
+        return httpx.post(f"{server.url}/api/{kind}", json=body)
 
     def limit_committer(size: int) -> None:
         (pid,) = (pid for pid, name in server.descendants().items() if name == "rtdb-committer")

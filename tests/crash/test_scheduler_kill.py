@@ -18,12 +18,12 @@ from rtdb.client import Client, open_client
 from rtdb.storage.check import check
 from tests.e2e.server_process import ServerProcess
 from tests.scheduler.job_check import KINDS, wrong_jobs
+from tests.waiting import SECONDS_MAX
 
 APP = Path(__file__).parents[1] / "e2e" / "apps" / "schedule"
 VICTIMS = ("serve", "rtdb-hub", "rtdb-runner", "rtdb-actions", "rtdb-committer", "serve")
 PLANNERS = 3
 PAGE = 1000
-WAIT_SECONDS_MAX = 60.0
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +79,7 @@ async def kill_again_and_again(data_dir: Path, rounds: int, seed: int) -> None:
                 for planner in planners:
                     planner.stopping = True
             async with open_client(server.url) as client:
-                with trio.fail_after(WAIT_SECONDS_MAX):
+                with trio.fail_after(SECONDS_MAX):
                     async with client.subscribe("jobs:unfinished") as counts:
                         async for count in counts:
                             if count == 0:

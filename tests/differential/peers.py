@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 from tests.differential.programs import SCHEMA, SCHEMA_SOURCE
 from tests.e2e.official_client import CLIENTS, node_executable
 from tests.functions.app_bench import AppBench
+from tests.waiting import SECONDS_MAX
 
 __all__ = ["ConvexTest", "Ours", "Peer", "comparable"]
 
@@ -49,7 +50,7 @@ class ConvexTest:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=SECONDS_MAX)
         self._process.stdout.close()
 
     def close(self) -> None:

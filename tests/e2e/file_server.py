@@ -13,6 +13,7 @@ from rtdb.auth.instance_secret import load_instance_secret
 from rtdb.blobstore.addresses import UploadTokens
 from rtdb.clock import SystemClock, SystemRandom
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import SECONDS_MAX
 
 __all__ = ["FileServer", "code_of", "read_answer"]
 
@@ -88,7 +89,7 @@ class FileServer:
     def connect(self) -> socket.socket:
         url = httpx.URL(self.server.url)
         assert url.port is not None
-        return socket.create_connection((url.host, url.port), timeout=20)
+        return socket.create_connection((url.host, url.port), timeout=SECONDS_MAX)
 
     def begin_upload(self, *headers: str) -> socket.socket:
         """Send the head of an upload, and nothing of its body."""

@@ -149,7 +149,7 @@ class _Run:
             await self.progress.wait()
 
     async def _read_everything(self) -> None:
-        async with httpx.AsyncClient(base_url=self.server.url, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=self.server.url) as http:
             begin = self.instant()
             answer = await _post(http, "query", "lists:show", {"keys": self._used})
             assert answer is not None, "nothing is killed any more"
@@ -310,7 +310,7 @@ class _HttpClient:
 
     async def run(self) -> None:
         number = 0
-        async with httpx.AsyncClient(base_url=self._run.server.url, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=self._run.server.url) as http:
             while not self._run.is_over.is_set():
                 number += 1
                 if self._run.chosen.random() < 0.5:

@@ -19,14 +19,12 @@ from typing import ClassVar, Self
 import httpx
 
 from tests.ports import free_port
-from tests.waiting import wait_until
+from tests.waiting import SECONDS_MAX, wait_until
 
 __all__ = ["REPOSITORY", "ServerProcess"]
 
 REPOSITORY = Path(__file__).parents[2]
-START_SECONDS_MAX = 30.0
-STOP_SECONDS_MAX = 30.0
-DUMP_SECONDS_MAX = 20.0
+DUMP_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.01
 URL = re.compile(r"https?://\S+:\d+")
 SITE_URL = re.compile(r"^HTTP actions are on (\S+)$", re.MULTILINE)
@@ -101,7 +99,7 @@ class ServerProcess:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY, start_new_session=True
             )
         self._started.add(self)
-        deadline = time.monotonic() + START_SECONDS_MAX
+        deadline = time.monotonic() + SECONDS_MAX
         self._wait(lambda: URL.search(self.log, printed_before) is not None, deadline, "did not print its URL")
         found = URL.search(self.log, printed_before)
         assert found is not None
@@ -116,7 +114,7 @@ class ServerProcess:
     def is_ready(self) -> bool:
         """Whether a client would be served now."""
         try:
-            return httpx.get(self.url + "/readyz", timeout=1.0).status_code == 200
+            return httpx.get(self.url + "/readyz", timeout=10.0).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -125,7 +123,7 @@ class ServerProcess:
         assert self._process is not None
         self.descendants()
         self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(timeout=STOP_SECONDS_MAX)
+        code = self._process.wait(timeout=SECONDS_MAX)
         self._wait_gone()
         return code
 
@@ -192,7 +190,7 @@ class ServerProcess:
         return found
 
     def _wait_gone(self) -> None:
-        deadline = time.monotonic() + STOP_SECONDS_MAX
+        deadline = time.monotonic() + SECONDS_MAX
         self._wait(lambda: not any(_is_ours(pid) for pid in self._seen), deadline, "left processes behind")
         self._seen.clear()
 

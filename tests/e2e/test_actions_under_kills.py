@@ -52,7 +52,7 @@ class Errands:
             self.told[errand] = path, count, None
             body = {"path": path, "args": {"errand": errand, "count": count}, "format": "json"}
             with suppress(httpx.TransportError):
-                response = httpx.post(f"{self._server.url}/api/action", json=body, timeout=30)
+                response = httpx.post(f"{self._server.url}/api/action", json=body)
                 if response.status_code == 200:
                     self.told[errand] = path, count, response.json().get("value")
 
@@ -87,7 +87,7 @@ def test_errands_under_kills_are_done_at_most_once_and_those_told_to_be_done_are
         done = 0
         for errand, (path, count, result) in errands.told.items():
             body = {"path": "errands:steps", "args": {"errand": errand}, "format": "json"}
-            steps = httpx.post(f"{server.url}/api/query", json=body, timeout=30).json()["value"]
+            steps = httpx.post(f"{server.url}/api/query", json=body).json()["value"]
             asked = list(range(count))
             assert len(steps) == len(set(steps)), f"a step of {errand} was taken twice: {steps}"
             if path == "errands:run":

@@ -93,7 +93,7 @@ class Writers:
     def _work(self, seed: int) -> None:
         chosen = random.Random(seed)
         ids: list[str] = []
-        with httpx.Client(base_url=self._server.url, timeout=30) as client:
+        with httpx.Client(base_url=self._server.url) as client:
             while not self._ended.is_set():
                 began = time.monotonic()
                 try:
@@ -189,7 +189,7 @@ def test_an_index_is_complete_after_kills_in_the_middle(tmp_path: Path, document
 
 def fill(server: ServerProcess, directory: Path, documents: int) -> None:
     deploy(server, app_with(directory, 1))
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url) as client:
         for first in range(0, documents, FILL_AT_ONCE):
             mutate(client, "fill", {"first": first, "many": min(FILL_AT_ONCE, documents - first)})
 

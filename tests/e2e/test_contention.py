@@ -28,7 +28,7 @@ async def test_fifty_clients_increment_one_counter_and_the_sum_is_exact(laborato
     results: list[float] = []
 
     async def increment() -> None:
-        async with httpx.AsyncClient(base_url=laboratory.url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=laboratory.url) as client:
             for _ in range(INCREMENTS):
                 results.append(await call(client, "mutation", "counters:increment", {"name": "shared"}))
 
@@ -36,7 +36,7 @@ async def test_fifty_clients_increment_one_counter_and_the_sum_is_exact(laborato
         async with trio.open_nursery() as nursery:
             for _ in range(CLIENTS):
                 nursery.start_soon(increment)
-        async with httpx.AsyncClient(base_url=laboratory.url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=laboratory.url) as client:
             assert await call(client, "query", "counters:get", {"name": "shared"}) == CLIENTS * INCREMENTS
     # Each saw a number of its own: no two increments read the same state.
     assert sorted(results) == list(range(1, CLIENTS * INCREMENTS + 1))
@@ -62,7 +62,7 @@ async def test_queries_of_one_query_set_are_of_one_moment_under_a_storm_of_trans
     seconds = 4.0
 
     async def storm() -> None:
-        async with httpx.AsyncClient(base_url=laboratory.url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=laboratory.url) as client:
             while trio.current_time() < end:
                 low, high = str(generator.randrange(5)), str(generator.randrange(5, 10))
                 source, target = (low, high) if generator.random() < 0.5 else (high, low)

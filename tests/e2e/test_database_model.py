@@ -36,9 +36,7 @@ class RealServer:
     def call(self, kind: RequestKind, path: str, args: Any) -> bytes | None:
         # The arguments as the clients encode them, and results in the same form.
         body = {"path": path, "args": msgspec.Raw(encode(args)), "format": "convex_encoded_json"}
-        response = httpx.post(
-            f"{self._process.url}/api/{kind}", content=msgspec.json.encode(body), headers=JSON, timeout=30
-        )
+        response = httpx.post(f"{self._process.url}/api/{kind}", content=msgspec.json.encode(body), headers=JSON)
         assert response.status_code in (200, 560), response.text
         answer = msgspec.json.decode(response.content, type=_Answer)
         return None if answer.status == "error" else canonicalize(bytes(answer.value))

@@ -16,9 +16,8 @@ import pytest
 from tests.e2e.deploys import write_modules
 from tests.e2e.pushes import Push, function, schema
 from tests.e2e.server_process import REPOSITORY, ServerProcess
-from tests.waiting import wait_until
+from tests.waiting import SECONDS_MAX, wait_until
 
-SECONDS_MAX = 60.0
 VERSION = """
     @query
     def version(ctx):
@@ -93,7 +92,7 @@ def has_version(server: ServerProcess, number: int) -> bool:
 
 def version(server: ServerProcess) -> float | None:
     """What the app that runs says, None while there is none."""
-    answer = httpx.post(f"{server.url}/api/run/app/version", json={"args": {}}, timeout=SECONDS_MAX).json()
+    answer = httpx.post(f"{server.url}/api/run/app/version", json={"args": {}}).json()
     value: float | None = answer.get("value")
     return value
 
@@ -145,26 +144,24 @@ def test_dev_deploys_every_save_and_keeps_the_last_good_app(
     with output.open("wb") as file:
         process = subprocess.Popen(command("dev"), cwd=project, env=ENVIRONMENT, stdout=file, stderr=file)
     try:
-        wait_until(lambda: version(server) == 1, output.read_text, seconds=SECONDS_MAX)
+        wait_until(lambda: version(server) == 1, output.read_text)
         write_modules(project / "functions", app="1 / 0\n")
-        wait_until(
-            lambda: "functions/app.py:2 in <module>" in output.read_text(), output.read_text, seconds=SECONDS_MAX
-        )
+        wait_until(lambda: "functions/app.py:2 in <module>" in output.read_text(), output.read_text)
         assert version(server) == 1
         write_modules(project / "functions", app=VERSION.format(version=2))
-        wait_until(lambda: version(server) == 2, output.read_text, seconds=SECONDS_MAX)
+        wait_until(lambda: version(server) == 2, output.read_text)
         server.kill()
         write_modules(project / "functions", app=VERSION.format(version=3))
-        wait_until(lambda: f"no answer from {server.url}" in output.read_text(), output.read_text, seconds=SECONDS_MAX)
+        wait_until(lambda: f"no answer from {server.url}" in output.read_text(), output.read_text)
         server.start()
-        wait_until(lambda: version(server) == 3, output.read_text, seconds=SECONDS_MAX)
+        wait_until(lambda: version(server) == 3, output.read_text)
         # A save that needs types of its own, and another that renames what they are of.
         for table, number in (("users", 4), ("people", 5)):
             typed(project, table, number)
-            wait_until(partial(has_version, server, number), output.read_text, seconds=SECONDS_MAX)
+            wait_until(partial(has_version, server, number), output.read_text)
             assert f'"{table}"' in (project / "functions" / "_generated" / "dataModel.d.ts").read_text()
         process.send_signal(signal.SIGINT)
-        wait_until(lambda: process.poll() == 0, output.read_text, seconds=SECONDS_MAX)
+        wait_until(lambda: process.poll() == 0, output.read_text)
     finally:
         process.kill()
         process.wait()

@@ -85,7 +85,7 @@ def call(server: ServerProcess, path: str, args: dict[str, Any] | None = None) -
     """Call any function over HTTP and return its result."""
     body = {"path": path, "args": args or {}, "format": "json"}
     headers = {"Authorization": f"Convex {server.admin_key}"}
-    response = httpx.post(f"{server.url}/api/function", json=body, headers=headers, timeout=30)
+    response = httpx.post(f"{server.url}/api/function", json=body, headers=headers)
     answer = response.json()
     assert answer.get("status") == "success", (response.status_code, answer)
     return answer["value"]
@@ -110,7 +110,7 @@ class Load:
 
     def _work(self) -> None:
         body = {"path": self._path, "args": {"n": 1}, "format": "json"}
-        with httpx.Client(base_url=self._server.url, timeout=30) as client:
+        with httpx.Client(base_url=self._server.url) as client:
             while not self._ended.is_set():
                 try:
                     answer = client.post("/api/mutation", json=body).json()
@@ -280,7 +280,7 @@ def test_only_an_administrator_may_deploy_and_only_what_is_an_app(server: Server
     key = {"Authorization": f"Convex {server.admin_key}"}
 
     def post(content: bytes, headers: dict[str, str]) -> httpx.Response:
-        return httpx.post(f"{server.url}/api/deploy", content=content, headers=headers, timeout=30)
+        return httpx.post(f"{server.url}/api/deploy", content=content, headers=headers)
 
     assert (post(archive, {}).status_code, post(archive, {}).json()["code"]) == (403, "BadDeployKey")
     assert post(archive, {"Authorization": "Convex rtdb|00ff"}).status_code == 401

@@ -13,8 +13,8 @@ from tests.e2e.deploys import write_modules
 from tests.e2e.official_client import CLIENTS, node_executable
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.test_deploy_commands import ENVIRONMENT, command
+from tests.waiting import SECONDS_MAX
 
-SECONDS_MAX = 60.0
 APP = """
     @query
     def value(ctx, name):

@@ -20,9 +20,8 @@ from tests.e2e.deploys import write_modules
 from tests.e2e.official_client import CLIENTS, CallFailed, node_executable
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.test_deploy_commands import ENVIRONMENT, command
-from tests.waiting import wait_until
+from tests.waiting import SECONDS_MAX, wait_until
 
-SECONDS_MAX = 60.0
 POLL_SECONDS = 0.02
 APP = """
     import trio
@@ -89,7 +88,6 @@ class Reader:
         wait_until(
             lambda: re.search(pattern, self.text, re.MULTILINE) is not None,
             lambda: f"no {pattern!r} in:\n{self.text}",
-            seconds=SECONDS_MAX,
         )
         found = re.search(pattern, self.text, re.MULTILINE)
         assert found is not None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import SECONDS_MAX, wait_until
 
 APP = Path(__file__).parent / "apps" / "site"
 MB = 1_000_000
@@ -42,15 +42,8 @@ def visits(server: ServerProcess) -> list[str]:
     return value
 
 
-def wait_for(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def connect(server: ServerProcess) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(server.site_url.rsplit(":", 1)[1])), timeout=20)
+    return socket.create_connection(("127.0.0.1", int(server.site_url.rsplit(":", 1)[1])), timeout=SECONDS_MAX)
 
 
 class Memory:
@@ -154,7 +147,7 @@ def test_what_is_no_response_is_an_error(base: str) -> None:
 def test_an_error_after_the_head_breaks_the_answer_off(server: ServerProcess, base: str) -> None:
     with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
         httpx.get(f"{base}/broken")
-    wait_for(lambda: "out of order" in server.log)
+    wait_until(lambda: "out of order" in server.log)
 
 
 def test_credentials_of_another_kind_fail_where_they_are_asked_for(server: ServerProcess, base: str) -> None:
@@ -188,7 +181,7 @@ def test_a_large_request_passes_through_little_memory(server: ServerProcess, bas
             yield bytes(MB)
 
     headers = {} if chunked else {"Content-Length": str(LARGE)}
-    response = httpx.post(f"{base}/count", content=pieces(), headers=headers, timeout=60)
+    response = httpx.post(f"{base}/count", content=pieces(), headers=headers)
     assert response.json()["bytes"] == LARGE
     assert memory.growth() < MEMORY_MAX
 
@@ -215,7 +208,7 @@ def test_a_large_body_passes_both_ways_at_once(server: ServerProcess) -> None:
 def test_an_action_that_keeps_a_body_is_seen_to_grow(server: ServerProcess) -> None:
     """The control of the three before: the measure notices 50 MB."""
     memory = Memory(server)
-    assert httpx.post(f"{server.site_url}/keep", content=bytes(LARGE), timeout=60).json() == LARGE
+    assert httpx.post(f"{server.site_url}/keep", content=bytes(LARGE)).json() == LARGE
     assert memory.growth("rtdb-actions") > LARGE
     assert memory.growth("rtdb-gateway") < MEMORY_MAX
     assert memory.growth("rtdb-hub") < MEMORY_MAX
@@ -234,7 +227,7 @@ def test_a_slow_reader_holds_up_the_action_and_nobody_else(server: ServerProcess
         while data := client.recv(1 << 20):
             total += len(data)
     assert total > LARGE
-    wait_for(lambda: f"ended {path} True" in visits(server))
+    wait_until(lambda: f"ended {path} True" in visits(server))
     assert memory.growth() < MEMORY_MAX
 
 
@@ -243,26 +236,26 @@ def test_what_produces_an_answer_ends_when_the_client_has_gone(server: ServerPro
     with connect(server) as client:
         client.sendall(f"GET {path}?wait=0.01 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert client.recv(12) == b"HTTP/1.1 200"
-    wait_for(lambda: f"ended {path} False" in visits(server))
+    wait_until(lambda: f"ended {path} False" in visits(server))
 
 
 def test_an_action_goes_on_without_its_client(server: ServerProcess) -> None:
     """Whoever sends a webhook hangs up after a few seconds; what the action does about it is not left half done."""
     with connect(server) as client:
         client.sendall(b"GET /slow/left HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_for(lambda: "began /slow/left" in visits(server))
-    wait_for(lambda: "done /slow/left True" in visits(server))
+        wait_until(lambda: "began /slow/left" in visits(server))
+    wait_until(lambda: "done /slow/left True" in visits(server))
 
 
 def test_a_request_that_breaks_off_is_an_error_of_the_action(server: ServerProcess) -> None:
     with connect(server) as client:
         client.sendall(b"POST /keep HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
-        wait_for(lambda: "began /keep" in visits(server))
-    wait_for(lambda: "the client went away before the whole request had come" in str(visits(server)))
+        wait_until(lambda: "began /keep" in visits(server))
+    wait_until(lambda: "the client went away before the whole request had come" in str(visits(server)))
 
 
 def test_a_body_over_the_limit_is_refused(server: ServerProcess, base: str) -> None:
-    response = httpx.post(f"{base}/count", content=bytes(70 * MB), timeout=60)
+    response = httpx.post(f"{base}/count", content=bytes(70 * MB))
     assert (response.status_code, response.json()["code"]) == (413, "ContentTooLarge")
 
 
@@ -271,15 +264,15 @@ def test_a_response_over_the_limit_breaks_off(server: ServerProcess, base: str) 
 
     def read() -> None:
         nonlocal received
-        with httpx.stream("GET", f"{base}/numbers/70000000", timeout=60) as response:
+        with httpx.stream("GET", f"{base}/numbers/70000000") as response:
             for chunk in response.iter_bytes():
                 received += len(chunk)
 
     with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
         read()
     assert 60 * MB < received <= 64 << 20
-    wait_for(lambda: "HTTP actions support responses up to 64 MiB" in server.log)
-    response = httpx.get(f"{base}/whole/70000000", timeout=60)
+    wait_until(lambda: "HTTP actions support responses up to 64 MiB" in server.log)
+    response = httpx.get(f"{base}/whole/70000000")
     assert response.status_code == 500
     assert "HTTP actions support responses up to 64 MiB" in response.json()["code"]
 

@@ -8,8 +8,8 @@ import trio
 from rtdb.client import Client, FunctionError, Subscription, open_client
 from rtdb.values.value import Value
 from tests.e2e.server_process import ServerProcess
+from tests.waiting import SECONDS_MAX
 
-SECONDS = 30
 PEOPLE = ("ann", "ben", None)
 
 
@@ -31,7 +31,7 @@ async def wait_for(results: Subscription, expected: Value, never: Value = "") ->
 async def test_nobody_is_shown_the_result_of_another_while_sharing_begins_and_ends(laboratory: ServerProcess) -> None:
     """The query reads the identity only while a counter is odd: with every write its sharing ends, or begins again."""
     args = {"name": "greetings"}
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with (
             open_client(laboratory.url) as writer,
             open_client(laboratory.url) as first,
@@ -62,7 +62,7 @@ async def test_nobody_is_shown_the_result_of_another_while_sharing_begins_and_en
 
 
 async def test_a_user_who_leaves_takes_the_result_along(laboratory: ServerProcess) -> None:
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_client(laboratory.url) as client, open_client(laboratory.url) as other:
             become(other, laboratory.admin_key, "ann")
             async with client.subscribe("people:me") as mine, other.subscribe("people:me") as hers:
@@ -77,7 +77,7 @@ async def test_a_user_who_leaves_takes_the_result_along(laboratory: ServerProces
 
 async def test_claims_of_any_shape_are_shown_or_an_error_of_the_function(laboratory: ServerProcess) -> None:
     person = {"issuer": "https://i", "subject": "eve"}
-    with trio.fail_after(SECONDS):
+    with trio.fail_after(SECONDS_MAX):
         async with open_client(laboratory.url) as client:
             client.set_admin_auth(laboratory.admin_key, acting_as={**person, "level": 4, "tags": ["a", None, 1.5]})
             shown = await client.query("people:me")

@@ -32,7 +32,7 @@ from tests.e2e.server_process import REPOSITORY, ServerProcess
 from tests.e2e.webhook_receiver import open_receiver
 from tests.e2e.windows import Browser, Window
 from tests.ports import free_port
-from tests.waiting import wait_until
+from tests.waiting import SECONDS_MAX, wait_until
 
 EXAMPLE = REPOSITORY / "examples" / "memberpulse-ts"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -269,12 +269,12 @@ def test_events_go_to_the_main_application_and_come_from_it_signed(
     assert httpx.post(sync, json={"event": "x"}, headers=key).json()["code"] == "WebhookNotConfigured"
     with open_receiver() as symfony:
         configure(server, SYMFONY_WEBHOOK_URL=symfony.url, SYMFONY_WEBHOOK_SECRET=SECRET)
-        sent = httpx.post(sync, json={"event": "member.joined", "data": {"name": "Zoë"}}, headers=key, timeout=30)
+        sent = httpx.post(sync, json={"event": "member.joined", "data": {"name": "Zoë"}}, headers=key)
         assert sent.status_code == symfony.status
         ((_, headers, body),) = symfony.received
     verify_webhook(body, headers["x-convex-signature"], SECRET, now=time.time_ns() // 1_000_000)
     assert json.loads(body) == {"event": "member.joined", "data": {"name": "Zoë"}, "organizationId": "acme"}
-    assert httpx.post(sync, json={"event": "x"}, headers=key, timeout=30).json()["code"] == "SymfonyUnreachable"
+    assert httpx.post(sync, json={"event": "x"}, headers=key).json()["code"] == "SymfonyUnreachable"
 
     unread = client.subscribe("notifications:list", {"userId": "noor"})
     data = {"userId": "noor", "organizationId": "acme", "title": "Symfony", "message": "Zoë has paid"}
@@ -322,13 +322,13 @@ def test_one_command_starts_all_of_it(tmp_path: Path) -> None:
         ) as started,
     ):
         try:
-            wait_until(lambda: "/src/main.tsx" in got(f"http://127.0.0.1:{page_port}/"), log_path.read_text, seconds=60)
+            wait_until(lambda: "/src/main.tsx" in got(f"http://127.0.0.1:{page_port}/"), log_path.read_text)
             body = {"path": "notifications:list", "args": {"userId": "ada"}, "format": "json"}
-            listed = httpx.post(f"http://127.0.0.1:{port}/api/query", json=body, timeout=30).json()
+            listed = httpx.post(f"http://127.0.0.1:{port}/api/query", json=body).json()
             assert listed["value"] == []
             # As Ctrl-C in a terminal, which reaches everything that was started in it.
             os.killpg(started.pid, signal.SIGINT)
-            started.wait(timeout=30)
+            started.wait(timeout=SECONDS_MAX)
             assert got(f"http://127.0.0.1:{page_port}/") == ""
             assert got(f"http://127.0.0.1:{port}/") == ""
         finally:
@@ -339,7 +339,7 @@ def test_one_command_starts_all_of_it(tmp_path: Path) -> None:
 def got(url: str) -> str:
     """Return what is at an address; nothing when nobody answers."""
     try:
-        return httpx.get(url, timeout=5).text
+        return httpx.get(url).text
     except httpx.TransportError:
         return ""
 

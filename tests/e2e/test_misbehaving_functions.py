@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 def call(server: ServerProcess, kind: str, path: str) -> dict[str, Any]:
-    response = httpx.post(f"{server.url}/api/{kind}", json={"path": path, "args": {}, "format": "json"}, timeout=30)
+    response = httpx.post(f"{server.url}/api/{kind}", json={"path": path, "args": {}, "format": "json"})
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
     return answer

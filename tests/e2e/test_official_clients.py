@@ -163,6 +163,6 @@ def test_clients_resume_after_kill_9_without_losing_an_acknowledged_write(
     # Sent while nobody listens: the client keeps it and delivers it once, when the server is back.
     pending = writer.start("mutation", "notifications:create", notification("ada", "after"))
     memberpulse.start()
-    writer.finish(pending, seconds=60)
-    unread.wait(lambda value: messages(value) == ["after", "before"], seconds=60)
+    writer.finish(pending)
+    unread.wait(lambda value: messages(value) == ["after", "before"])
     assert messages(writer.http_query("notifications:list", {"userId": "ada"})) == ["after", "before"]

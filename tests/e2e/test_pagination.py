@@ -15,8 +15,8 @@ def ranks(rows: list[dict[str, Any]]) -> list[float]:
     return [row["rank"] for row in rows]
 
 
-def wait_shown(pages: Subscription, expected: list[float], status: str, *, seconds: float = 20) -> None:
-    pages.wait(lambda value: ranks(value[0]) == expected and value[1] == status, seconds=seconds)
+def wait_shown(pages: Subscription, expected: list[float], status: str) -> None:
+    pages.wait(lambda value: ranks(value[0]) == expected and value[1] == status)
 
 
 def check_every_result(pages: Subscription) -> None:
@@ -100,9 +100,9 @@ def test_pages_keep_their_ends_across_a_restart_of_the_server(tmp_path: Path, st
         server.kill()
         server.start()
         client.http_mutation("feed:add", {**room, "ranks": [70, 55, 45, 25]})
-        wait_shown(pages, [70, 60, 55, 50, 45, 40, 30], "CanLoadMore", seconds=60)
+        wait_shown(pages, [70, 60, 55, 50, 45, 40, 30], "CanLoadMore")
         client.http_mutation("feed:remove", {**room, "ranks": [50]})
-        wait_shown(pages, [70, 60, 55, 45, 40, 30], "CanLoadMore", seconds=60)
+        wait_shown(pages, [70, 60, 55, 45, 40, 30], "CanLoadMore")
         client.load_more(pages, 9)
         wait_shown(pages, [70, 60, 55, 45, 40, 30, 25, 20, 10], "Exhausted")
         check_every_result(pages)

@@ -11,12 +11,11 @@ import httpx
 
 from tests.e2e.conftest import LABORATORY
 from tests.e2e.server_process import ServerProcess
-
-WAIT_SECONDS_MAX = 30.0
+from tests.waiting import SECONDS_MAX
 
 
 def post(server: ServerProcess, route: str, **body: Any) -> Any:
-    response = httpx.post(f"{server.url}/api/{route}", json=body, timeout=30)
+    response = httpx.post(f"{server.url}/api/{route}", json=body)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -28,7 +27,7 @@ def increment(server: ServerProcess, name: str) -> float:
 
 def count_at(server: ServerProcess, name: str, ts: str) -> httpx.Response:
     body = {"path": "counters:get", "args": {"name": name}, "ts": ts}
-    return httpx.post(f"{server.url}/api/query_at_ts", json=body, timeout=30)
+    return httpx.post(f"{server.url}/api/query_at_ts", json=body)
 
 
 def test_every_timestamp_shows_what_was_true_then_also_after_a_restart(tmp_path: Path) -> None:
@@ -49,7 +48,7 @@ def test_what_is_too_old_is_said_to_be(tmp_path: Path) -> None:
         ts = post(server, "query_ts")["ts"]
         increment(server, "old")
         assert count_at(server, "old", ts).json()["value"] == 0.0
-        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        deadline = time.monotonic() + SECONDS_MAX
         while (response := count_at(server, "old", ts)).status_code == 200:
             assert response.json()["value"] == 0.0
             increment(server, "old")
@@ -67,7 +66,7 @@ def test_the_queries_of_a_batch_are_of_one_timestamp(laboratory: ServerProcess) 
     failures: list[str] = []
 
     def write() -> None:
-        with httpx.Client(base_url=laboratory.url, timeout=30) as client:
+        with httpx.Client(base_url=laboratory.url) as client:
             while not stop.is_set():
                 for name in ("first", "second"):
                     body = {"path": "counters:increment", "args": {"name": name}}

@@ -346,7 +346,7 @@ def failure(server: ServerProcess, path: str, args: dict[str, Any] | None = None
     """Call a function that must fail, and return the message."""
     body = {"path": path, "args": args or {}, "format": "json"}
     headers = {"Authorization": f"Convex {server.admin_key}"}
-    answer = httpx.post(f"{server.url}/api/function", json=body, headers=headers, timeout=30).json()
+    answer = httpx.post(f"{server.url}/api/function", json=body, headers=headers).json()
     assert answer["status"] == "error", answer
     message: str = answer["errorMessage"]
     return message

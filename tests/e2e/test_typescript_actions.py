@@ -21,7 +21,7 @@ from tests.e2e.convex_cli.command_line import CommandLine
 from tests.e2e.official_client import CLIENTS, CallFailed, node_executable
 from tests.e2e.pushes import Push
 from tests.e2e.server_process import ServerProcess
-from tests.waiting import wait_until
+from tests.waiting import SECONDS_MAX, wait_until
 
 APP = Path(__file__).parent / "apps" / "typescript_actions"
 MB = 1_000_000
@@ -76,12 +76,12 @@ def names(server: ServerProcess) -> list[str]:
 
 def connect(server: ServerProcess) -> socket.socket:
     host, port = server.site_url.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=20)
+    return socket.create_connection((host, int(port)), timeout=SECONDS_MAX)
 
 
 def test_an_action_fetches_and_writes_over_http(server: ServerProcess, outside: str) -> None:
     body = {"path": "tasks:record", "args": {"url": outside, "name": "http"}, "format": "json"}
-    answer = httpx.post(f"{server.url}/api/action", json=body, timeout=60).json()
+    answer = httpx.post(f"{server.url}/api/action", json=body).json()
     assert answer["status"] == "success", answer
     assert (answer["value"]["status"], answer["value"]["text"]) == (201, "HTTP")
     assert "HTTP" in answer["value"]["names"]
@@ -100,7 +100,7 @@ def test_every_official_client_runs_it(server: ServerProcess, outside: str, star
 
 def run(server: ServerProcess, path: str, args: dict[str, Any] | None = None) -> dict[str, Any]:
     body = {"path": path, "args": args or {}, "format": "json"}
-    answer: dict[str, Any] = httpx.post(f"{server.url}/api/action", json=body, timeout=60).json()
+    answer: dict[str, Any] = httpx.post(f"{server.url}/api/action", json=body).json()
     return answer
 
 
@@ -171,13 +171,13 @@ def test_bodies_of_any_size_stream_both_ways(server: ServerProcess) -> None:
 def test_an_http_action_hears_that_its_client_has_gone(server: ServerProcess) -> None:
     with connect(server) as connection:
         connection.sendall(b"GET /patient HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_until(lambda: "patient" in names(server), lambda: server.log, seconds=20)
+        wait_until(lambda: "patient" in names(server), lambda: server.log)
     with connect(server) as connection:
         connection.sendall(b"GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n")
         received = b""
         while b"tick" not in received:
             received += connection.recv(1000)
-    wait_until(lambda: {"client gone", "ticks cancelled"} <= set(names(server)), lambda: server.log, seconds=20)
+    wait_until(lambda: {"client gone", "ticks cancelled"} <= set(names(server)), lambda: server.log)
 
 
 def test_an_http_action_stores_what_is_posted(server: ServerProcess) -> None:
@@ -201,13 +201,13 @@ def test_an_error_before_the_answer_is_its_status(server: ServerProcess) -> None
 def test_an_error_in_a_body_breaks_it_off(server: ServerProcess) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{server.site_url}/fails-late")
-    wait_until(lambda: "broke off" in server.log, lambda: server.log, seconds=20)
+    wait_until(lambda: "broke off" in server.log, lambda: server.log)
 
 
 def test_an_answer_that_is_too_large_breaks_off(server: ServerProcess) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"{server.site_url}/flood", timeout=60)
-    wait_until(lambda: "HTTP actions support responses up to 20 MiB" in server.log, lambda: server.log, seconds=20)
+        httpx.get(f"{server.site_url}/flood")
+    wait_until(lambda: "HTTP actions support responses up to 20 MiB" in server.log, lambda: server.log)
     assert httpx.get(f"{server.site_url}/hello").status_code == 200
 
 
@@ -218,7 +218,7 @@ def test_actions_go_on_in_the_code_they_began_with_while_another_is_pushed(
     results: list[Any] = []
     thread = Thread(target=lambda: results.append(run(server, "tasks:wait", {"name": "pushed"})))
     thread.start()
-    wait_until(lambda: "waiting for pushed" in names(server), lambda: server.log, seconds=20)
+    wait_until(lambda: "waiting for pushed" in names(server), lambda: server.log)
     source = again.directory / "convex" / "tasks.ts"
     source.write_text(source.read_text().replace('"waited"', '"another"'))
     pushed = again.run("dev", "--once")
@@ -323,7 +323,7 @@ def test_a_server_whose_disk_does_not_take_what_node_needs_says_so_and_ends(serv
 def test_the_function_log_says_what_ran_in_node(server: ServerProcess) -> None:
     assert run(server, "reports:file")["status"] == "success"
     headers = {"Authorization": f"Convex {server.admin_key}"}
-    answer = httpx.get(f"{server.url}/api/stream_function_logs?cursor=0", headers=headers, timeout=30)
+    answer = httpx.get(f"{server.url}/api/stream_function_logs?cursor=0", headers=headers)
     completed = [entry for entry in answer.json()["entries"] if entry["kind"] == "Completion"]
     assert {entry["environment"] for entry in completed if entry["identifier"] == "reports:file"} == {"node"}
     assert {entry["environment"] for entry in completed if entry["udfType"] == "Mutation"} <= {"isolate"}

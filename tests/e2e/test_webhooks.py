@@ -42,7 +42,7 @@ def configure(server: ServerProcess, url: str | None, secret: str | None = SECRE
 
 
 def send(server: ServerProcess, message: Any = EVENT) -> httpx.Response:
-    return httpx.post(f"{server.site_url}/sync", content=json.dumps(message), timeout=30)
+    return httpx.post(f"{server.site_url}/sync", content=json.dumps(message))
 
 
 def test_an_event_is_forwarded_signed(shared_memberpulse: ServerProcess, receiver: Receiver) -> None:

@@ -37,6 +37,7 @@ from rtdb.link.frames import (
     WatchResult,
 )
 from rtdb.link.link import LinkClosed, MemoryLink, Message, open_memory_link_pair
+from tests.waiting import SECONDS_MAX
 
 __all__ = ["FIRST_TS", "SECRET", "ScriptedAction", "ScriptedHub", "open_gateway"]
 
@@ -209,7 +210,7 @@ async def open_gateway(*, limits: Limits | None = None, redact_errors: bool = Fa
             one.bind(("127.0.0.1", 0))
             one.listen(128)
         hub.site_port = site.getsockname()[1]
-        with trio.fail_after(20):
+        with trio.fail_after(SECONDS_MAX):
             async with trio.open_nursery() as nursery:
 
                 async def gateway() -> None:

@@ -17,6 +17,7 @@ from rtdb.link.frames import Answer, BlockNotice, CallRequest, ExecutionError, S
 from rtdb.link.link import LinkClosed
 from tests.gateway.scripted_hub import FIRST_TS, open_gateway
 from tests.gateway.sync_client import SESSION, SyncClient, open_sync
+from tests.waiting import SECONDS_MAX
 
 
 def values(transition: Any) -> dict[int, Any]:
@@ -325,7 +326,7 @@ async def test_a_client_that_does_not_read_is_skipped_ahead_to_the_newest_state(
             hub.commit("a:b", json.dumps([count, padding]).encode())
             await trio.lowlevel.checkpoint()
         seen: list[int] = []
-        with trio.fail_after(15):
+        with trio.fail_after(SECONDS_MAX):
             while not seen or seen[-1] != 99:
                 seen.append(values(await client.receive())[0][0])
         assert seen == sorted(seen)

@@ -16,6 +16,7 @@ from rtdb.link.link import LinkClosed, SocketLink
 from rtdb.link.supervisor import Child, open_listeners, start_child
 from tests.gateway.scripted_hub import FIRST_TS, SECRET
 from tests.gateway.sync_client import open_sync
+from tests.waiting import SECONDS_MAX
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +28,7 @@ async def open_process() -> AsyncIterator[tuple[Child, SocketLink, int]]:
     child = start_child("rtdb.gateway.gateway", [listening.fileno()])
     link = SocketLink(child.socket, config.limits.frame_bytes_max)
     try:
-        with trio.fail_after(20):
+        with trio.fail_after(SECONDS_MAX):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(link.run)
                 link.send_nowait(Begun(encode_config(config), SECRET, 1, FIRST_TS))

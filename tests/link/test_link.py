@@ -22,6 +22,7 @@ from rtdb.link.link import (
     _FrameReader,
     open_memory_link_pair,
 )
+from tests.waiting import SECONDS_MAX
 
 FRAME_BYTES_MAX = 1 << 28
 
@@ -71,7 +72,7 @@ async def test_queued_messages_arrive_together_and_in_order() -> None:
     for number in range(100):
         near.queue(answer(number))
     near.flush()
-    with trio.fail_after(5):
+    with trio.fail_after(SECONDS_MAX):
         assert await far.receive() == [answer(number) for number in range(100)]
     near.close()
     far.close()
@@ -81,7 +82,7 @@ async def test_a_frame_larger_than_the_socket_buffer_is_written_by_the_writer_ta
     left, right = socket.socketpair()
     near, far = SocketLink(left, FRAME_BYTES_MAX), SocketLink(right, FRAME_BYTES_MAX)
     big = answer(1, 8_000_000)
-    with trio.fail_after(10):
+    with trio.fail_after(SECONDS_MAX):
         async with trio.open_nursery() as nursery:
             await nursery.start(near.run)
             near.send_nowait(big)
@@ -101,7 +102,7 @@ async def test_what_was_sent_before_the_end_is_received_and_then_the_link_is_clo
     near.queue(outcome(1))
     near.flush()
     near.close()
-    with trio.fail_after(5):
+    with trio.fail_after(SECONDS_MAX):
         assert await far.receive() == [outcome(1)]
         with pytest.raises(LinkClosed):
             await far.receive()
@@ -191,7 +192,7 @@ async def test_everything_is_sent_when_it_was_waited_for() -> None:
             received.extend(await trio.to_thread.run_sync(far.receive))
 
         nursery.start_soon(read)
-        with trio.fail_after(20):
+        with trio.fail_after(SECONDS_MAX):
             await near.wait_sent()
         nursery.cancel_scope.cancel()
     near.close()
@@ -208,7 +209,7 @@ async def test_nobody_waits_for_what_the_other_end_will_never_take() -> None:
         near.flush()
         assert near.unsent_bytes
         right.close()
-        with trio.fail_after(20):
+        with trio.fail_after(SECONDS_MAX):
             await near.wait_sent()
         nursery.cancel_scope.cancel()
     near.close()

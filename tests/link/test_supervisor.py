@@ -13,7 +13,7 @@ import pytest
 
 from rtdb.link import supervisor
 from rtdb.link.supervisor import open_listeners, refuse_taken_port, start_child
-from tests.waiting import wait_until
+from tests.waiting import SECONDS_MAX, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -60,7 +60,7 @@ class Serve:
 
     def end(self) -> tuple[int, str]:
         """Wait for it to end; return its exit code and what it said on standard error."""
-        _, said = self.process.communicate(timeout=30)
+        _, said = self.process.communicate(timeout=SECONDS_MAX)
         return self.process.returncode, said
 
 
@@ -79,7 +79,7 @@ def test_a_hub_that_crashes_is_started_again_on_the_same_sockets(tmp_path: Path)
     starts = serve.wait_starts(3)
     ports = {line.split()[1] for line in starts}
     assert len(ports) == 1
-    with socket.create_connection(("127.0.0.1", int(ports.pop())), timeout=10):
+    with socket.create_connection(("127.0.0.1", int(ports.pop())), timeout=SECONDS_MAX):
         """Somebody listens: what arrives between two hubs waits in the backlog."""
     serve.signal(signal.SIGTERM)
     assert serve.end()[0] == 0

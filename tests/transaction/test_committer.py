@@ -50,6 +50,7 @@ from tests.transaction.workbench import (
     read_author,
     read_id,
 )
+from tests.waiting import SECONDS_MAX
 
 
 @pytest.fixture
@@ -347,7 +348,7 @@ class Hub:
 
     def end(self) -> int | None:
         self.link.close()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=SECONDS_MAX)
         return self.exit_code
 
 
@@ -461,6 +462,6 @@ def test_process_that_lost_its_parent_does_not_start(tmp_path: Path) -> None:
             [sys.executable, "-m", "rtdb.transaction.committer", str(theirs.fileno()), "1"],
             pass_fds=[theirs.fileno()],
             check=False,
-            timeout=30,
+            timeout=SECONDS_MAX,
         )
     assert done.returncode == 0

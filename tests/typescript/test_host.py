@@ -11,6 +11,7 @@ import pytest
 from rtdb.typescript.host import Host, HostDied
 from rtdb.typescript.steps import Answered, Refused, Reply, Returned, SyscallRequest, Syscalls
 from tests.typescript.conftest import LIMITS, Functions, query
+from tests.waiting import SECONDS_MAX
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +104,7 @@ def test_it_starts_in_a_process_whose_own_memory_is_limited() -> None:
     script = "from rtdb.config import Limits; from rtdb.link.child import limit_memory; "
     script += "from rtdb.typescript.host import Host; "
     script += "limit_memory(Limits().runner_memory_bytes_max); host = Host(Limits()); host.start(); host.close()"
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=SECONDS_MAX)
 
 
 @pytest.mark.parametrize(

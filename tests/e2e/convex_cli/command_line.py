@@ -18,11 +18,10 @@ from typing import NamedTuple
 
 from tests.e2e.official_client import CLIENTS, node_executable
 from tests.e2e.server_process import ServerProcess
-from tests.waiting import wait_until
+from tests.waiting import SECONDS_MAX, wait_until
 
 __all__ = ["CommandLine", "Finished", "Terminal"]
 
-SECONDS_MAX = 60.0
 ROWS, COLUMNS = 50, 200
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\x1b[=>78]|\r")
 
@@ -58,7 +57,6 @@ class Terminal:
         wait_until(
             lambda: self._search(pattern, after) is not None,
             lambda: f"no {pattern!r} after {after} in:\n{self.text}",
-            seconds=SECONDS_MAX,
         )
         found = self._search(pattern, after)
         assert found is not None

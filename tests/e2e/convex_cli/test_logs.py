@@ -12,7 +12,7 @@ from tests.e2e.convex_cli.conftest import in_one_language
 
 
 def call(convex: CommandLine, kind: str, path: str, **arguments: object) -> None:
-    httpx.post(f"{convex.server.url}/api/{kind}", json={"path": path, "args": arguments}, timeout=30)
+    httpx.post(f"{convex.server.url}/api/{kind}", json={"path": path, "args": arguments})
 
 
 def test_they_are_followed_as_they_come_with_history_before(convex: CommandLine) -> None:
@@ -47,4 +47,4 @@ def test_a_wrong_key_ends_them_at_once(convex: CommandLine) -> None:
     refused = convex.run("logs", key="rtdb|0123456789abcdef")
     assert refused.code == 1
     assert "The provided admin key was invalid for this instance" in refused.err
-    assert time.monotonic() - began < 20  # and not for ever
+    assert time.monotonic() - began < 60  # and not for ever

@@ -15,7 +15,7 @@ from tests.e2e.server_process import ServerProcess
 
 @pytest.fixture(scope="module")
 def site(demo: ServerProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=demo.site_url, timeout=30) as client:
+    with httpx.Client(base_url=demo.site_url) as client:
         yield client
 
 

@@ -1,5 +1,6 @@
 """Functions that take as long as they are told to."""
 
+import os
 import time
 
 from rtdb import mutation, query, v
@@ -13,6 +14,7 @@ def nap(ctx, seconds):
 
 @mutation(args={"seconds": v.number()})
 def slow_write(ctx, seconds):
+    os.write(2, b"slow_write has begun\n")
     time.sleep(seconds)
     ctx.db.insert("marks", {"seconds": seconds})
 
