@@ -27,6 +27,7 @@ NAMES = (
     "committer",
     "snapshot_reads",
     "typescript",
+    "cores",
 )
 LONG = ("soak",)
 """Left out by ``all``."""

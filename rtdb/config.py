@@ -5,6 +5,7 @@ Both are frozen and travel to child processes as one JSON value; nothing else in
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -339,6 +340,11 @@ FIXED_LIMITS = frozenset(
 """Limits that belong to the format of values, which is the same for every server and client: nobody may set them."""
 
 
+def gateways_for(cores: int) -> int:
+    """Return how many gateways pay on so many cores: docs/performance.md has the model, and where it was measured."""
+    return min(max(cores // 2, 2), 8)
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one server is started with."""
 
@@ -359,7 +365,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Networks of the server's surroundings that actions in TypeScript may connect to all the same, with commas."""
     node: Path | None = None
     """The executable of Node that runs modules that say "use node". None: the one on the PATH."""
-    gateways: int = 2
+    gateways: int = msgspec.field(default_factory=lambda: gateways_for(len(os.sched_getaffinity(0))))
+    """Processes that clients are connected to."""
     redact_errors: bool = True
     log_level: str = "info"
     limits: Limits = Limits()

@@ -112,13 +112,21 @@ def fresh_directory() -> Iterator[Path]:
 
 @contextmanager
 def start_server(
-    data_dir: Path, functions: Path | None = APP, limits: Mapping[str, object] | None = None
+    data_dir: Path,
+    functions: Path | None = APP,
+    limits: Mapping[str, object] | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Iterator[ServerProcess]:
-    """Run a server on a data directory and a free port, until the block ends."""
+    """Run a server on a data directory and a free port, until the block ends.
+
+    ``settings`` are options of `rtdb serve`.
+    """
     arguments = [sys.executable, str(ROOT / "server.py"), "--data-dir", str(data_dir), "--port", "0"]
     arguments += ["--log-level", "warning"]
     if functions is not None:
         arguments += ["--functions", str(functions)]
+    for name, value in (settings or {}).items():
+        arguments += [f"--{name}", str(value)]
     for name, value in (limits or {}).items():
         arguments += ["--limit", f"{name}={value}"]
     started = time.perf_counter()
@@ -141,7 +149,9 @@ def start_server(
 
 
 @contextmanager
-def run_server(functions: Path = APP, limits: Mapping[str, object] | None = None) -> Iterator[ServerProcess]:
+def run_server(
+    functions: Path = APP, limits: Mapping[str, object] | None = None, settings: Mapping[str, object] | None = None
+) -> Iterator[ServerProcess]:
     """Run a server on an empty data directory, which is removed afterwards."""
-    with fresh_directory() as directory, start_server(directory, functions, limits) as server:
+    with fresh_directory() as directory, start_server(directory, functions, limits, settings) as server:
         yield server

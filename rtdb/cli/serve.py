@@ -116,7 +116,7 @@ def serve(
     gateways: Annotated[
         str | None,
         typer.Option(
-            help="Processes that hold client connections and share the port. Default: 2.",
+            help="Processes that hold client connections and share the port. Default: half of the cores, 2 to 8.",
             metavar="COUNT",
             rich_help_panel=NETWORK,
         ),
