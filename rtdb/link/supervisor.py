@@ -190,7 +190,7 @@ def serve(config: Config) -> int:
     restarts: deque[float] = deque()
     try:
         while not stops:
-            hub = start_child("rtdb.hub", [listener.fileno() for listener in listeners])
+            hub = start_child("rtdb.hub.hub", [listener.fileno() for listener in listeners])
             if stops:
                 hub.process.send_signal(signal.SIGTERM)
             with hub.socket:

@@ -143,7 +143,7 @@ PROCESSES = {
     "rtdb.functions.action_process",
     "rtdb.functions.runner_process",
     "rtdb.gateway.gateway",
-    "rtdb.hub",
+    "rtdb.hub.hub",
     "rtdb.transaction.committer",
 }
 """Where a process starts."""

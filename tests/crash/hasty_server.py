@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rtdb import hub
 from rtdb.cli.main import serve_main
+from rtdb.hub import hub
 from rtdb.link import supervisor
 from rtdb.link.supervisor import Child, start_child
 
-INSTEAD = {"rtdb.hub": "tests.crash.hasty_server", "rtdb.transaction.committer": "tests.crash.hasty_committer"}
+INSTEAD = {"rtdb.hub.hub": "tests.crash.hasty_server", "rtdb.transaction.committer": "tests.crash.hasty_committer"}
 
 
 def start_another(module: str, descriptors: Sequence[int] = ()) -> Child:

@@ -1,6 +1,7 @@
 """One life of a server in a simulation: the real application and pool, joined to simulated processes.
 
-It follows `rtdb/hub.py`, which does the same with processes. A kill takes everything at once: what is durable stays.
+It follows `rtdb/hub/hub.py`, which does the same with processes. A kill takes everything at once: what is durable
+stays.
 """
 
 from __future__ import annotations

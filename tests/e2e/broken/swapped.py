@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rtdb import hub
 from rtdb.cli.main import serve_main
 from rtdb.functions import runner_handle
+from rtdb.hub import gateways, hub
 from rtdb.link import supervisor
 from rtdb.link.supervisor import Child, start_child
 
@@ -21,12 +21,12 @@ __all__ = ["run"]
 
 def run(module: str, instead: Mapping[str, str]) -> None:
     """Be the server, or its hub. ``module`` is the one that calls this; ``instead`` names what is started for what."""
-    swapped = {"rtdb.hub": module, **instead}
+    swapped = {"rtdb.hub.hub": module, **instead}
 
     def start_another(name: str, descriptors: Sequence[int] = ()) -> Child:
         return start_child(swapped.get(name, name), descriptors)
 
-    for started_in in (supervisor, hub, runner_handle):
+    for started_in in (supervisor, hub, gateways, runner_handle):
         vars(started_in)["start_child"] = start_another
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[3])
     if sys.argv[1].isdecimal():

@@ -7,6 +7,7 @@ a runner      the pool finds another place for its calls and starts a new one (`
 an action     its actions fail, those it had not begun run elsewhere; the pool starts a new one
 runner        (`functions/action_pool.py`)
 a gateway     its clients reconnect to the other gateways; a new one is started on the same listening sockets
+              (`hub/gateways.py`)
 the committer the hub stops with a non-zero exit code, everything with it; ``serve`` starts it again on clean state
 the hub       the kernel kills its children; ``serve`` starts it again
 ============  ========================================================================================================
@@ -33,7 +34,7 @@ from rtdb.blobstore.collector import BlobCollector, CollectorStepFailed
 from rtdb.blobstore.store import BlobStore
 from rtdb.clock import SystemClock, SystemRandom
 from rtdb.config import Config, decode_config, encode_config
-from rtdb.deploy.deploy_stream import serve_deploy
+from rtdb.deploy.deploy_requests import DeployRequests
 from rtdb.deploy.deployer import Deployer
 from rtdb.deploy.preparation import DeployRefused
 from rtdb.deploy.pushes import Pushes
@@ -44,18 +45,18 @@ from rtdb.functions.bundle_store import BundleStore
 from rtdb.functions.description import decode_description
 from rtdb.functions.runner_handle import process_action_runners, process_runners
 from rtdb.functions.runner_pool import RunnerPool
+from rtdb.hub.gateways import Gateways
+from rtdb.hub.listeners import Listeners
 from rtdb.link import frames
 from rtdb.link.child import become_child, calm_collector, inherited_socket
 from rtdb.link.link import Link, LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_CONFIGURATION, Child, start_child
 from rtdb.process_log import configure_process_log
-from rtdb.public_origins import listening_origin, public_origins
 from rtdb.typescript.node_app import NodeApps
 
 __all__ = ["Hub", "main"]
 
 START_SECONDS_MAX = 60.0
-GATEWAY_RESTART_SECONDS = 0.2
 ACTIONS_SHARE = 0.8
 """Of the time for a drain: how much of it actions have to end by themselves."""
 
@@ -75,29 +76,17 @@ class Hub:
 
     def __init__(self, config: Config, listeners: list[socket.socket]) -> None:
         self._config = config
-        self._listeners = listeners[: config.gateways]
-        self._site_listeners = listeners[config.gateways :]
-        """As many again, or none."""
+        self._listeners = Listeners(config, listeners)
+        self._gateways = Gateways(config, self._listeners)
         self._secret = b""
         self._described = trio.Event()
         self._description = b""
         self._refused: frames.ExecutionError | None = None
-        self._gateways: dict[int, tuple[Child, SocketLink]] = {}
-        self._gateways_to_come: dict[int, Child] = {}
-        """Started with the server, while it has nothing to say to them yet."""
-        self._gateways_kept = 0
-        self._gateways_ready = 0
-        self._all_ready = trio.Event()
-        self._all_ended = trio.Event()
         self._bundles = BundleStore(config.data_dir)
         self._node_apps = NodeApps(config.data_dir, config.node, config.limits)
         self._blobs = BlobStore(config.data_dir, SystemRandom())
         self._deployer: Deployer
-        self._pushes: Pushes
-        self._deploys: dict[tuple[int, int], trio.CancelScope] = {}
-        """Deploys that clients wait for, by gateway and the gateway's number."""
-        self._push_steps: dict[tuple[int, int], trio.CancelScope] = {}
-        """The same, of steps of pushes."""
+        self._deploy_requests: DeployRequests
         self._first_blocks: list[Message] = []
         """Of the committer's own, when it had something to do before anybody asked it to."""
         self._committer_link: SocketLink
@@ -113,7 +102,7 @@ class Hub:
         self._committer = start_child("rtdb.transaction.committer")
         self._committer_link = SocketLink(self._committer.socket, config.limits.frame_bytes_max)
         # Loading its code takes a gateway as long as everything before it is needed.
-        self._gateways_to_come = {number: self._start_gateway(number) for number in range(len(self._listeners))}
+        self._gateways.start_ahead()
         try:
             async with trio.open_nursery() as nursery:
                 opened = await self._start_committer(nursery)
@@ -131,19 +120,18 @@ class Hub:
                     self._start_gateways(nursery)
                 nursery.start_soon(self._application.scheduler.run)
                 with _start_deadline("a gateway did not come up"):
-                    await self._all_ready.wait()
+                    await self._gateways.wait_ready()
                 calm_collector()
                 with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                     # Whoever reads this may send a signal right away.
-                    self._announce()
+                    sys.stdout.write(self._listeners.announcement())
+                    sys.stdout.flush()
                     async for _ in signals:
                         break
                 await self._drain()
                 nursery.cancel_scope.cancel()
         finally:
-            for child in self._gateways_to_come.values():
-                child.kill()
-                child.wait()
+            self._gateways.end_unconnected()
             self._end_committer()
 
     # --- start --------------------------------------------------------------------------------------------------------
@@ -223,12 +211,13 @@ class Hub:
             description=self._description,
             node_apps=self._node_apps,
         )
-        self._pushes = Pushes(self._deployer, self._bundles, limits, SystemClock(), SystemRandom())
+        pushes = Pushes(self._deployer, self._bundles, limits, SystemClock(), SystemRandom())
+        self._deploy_requests = DeployRequests(self._deployer, pushes, limits)
         return bundle_hash
 
     def _runner_start(self, bundle_hash: str) -> frames.RunnerStart:
         """Return what a runner of this bundle is told."""
-        origins = public_origins(self._config, *self._listening_at(), self._site_port())
+        origins = self._listeners.origins()
         return frames.RunnerStart(
             config=encode_config(self._config),
             bundle=str(self._bundles.directory(bundle_hash)),
@@ -251,30 +240,7 @@ class Hub:
             raise HubFailure(message, EXIT_CONFIGURATION) from None
 
     def _start_gateways(self, nursery: trio.Nursery) -> None:
-        for number in range(len(self._listeners)):
-            nursery.start_soon(self._keep_gateway, number)
-
-    def _start_gateway(self, number: int) -> Child:
-        """Start a process that listens on the main port and, if there is one, on the site port."""
-        listeners = [self._listeners[number], *self._site_listeners[number : number + 1]]
-        return start_child("rtdb.gateway.gateway", [listener.fileno() for listener in listeners])
-
-    def _announce(self) -> None:
-        sys.stdout.write(f"rtdb is ready on {listening_origin(*self._listening_at())}\n")
-        if self._site_port():
-            host, _ = self._listening_at()
-            sys.stdout.write(f"HTTP actions are on {listening_origin(host, self._site_port())}\n")
-        sys.stdout.flush()
-
-    def _listening_at(self) -> tuple[str, int]:
-        """Return host and port."""
-        host, port = self._listeners[0].getsockname()[:2]
-        return host, port
-
-    def _site_port(self) -> int:
-        """Return the port of HTTP actions, 0 if they have none of their own."""
-        port: int = self._site_listeners[0].getsockname()[1] if self._site_listeners else 0
-        return port
+        nursery.start_soon(self._gateways.run, self._application, self._deploy_requests, self._secret)
 
     # --- RunnerOwner --------------------------------------------------------------------------------------------------
 
@@ -320,89 +286,6 @@ class Hub:
         self._committer_link.close()
         self._committer.wait()
 
-    # --- gateways -----------------------------------------------------------------------------------------------------
-
-    async def _keep_gateway(self, number: int) -> None:
-        """Have this gateway until the server is drained."""
-        self._gateways_kept += 1
-        while not self._application.draining:
-            child = self._gateways_to_come.pop(number, None) or self._start_gateway(number)
-            link = SocketLink(child.socket, self._config.limits.frame_bytes_max)
-            try:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(link.run)
-                    await self._follow_gateway(number, child, link, nursery)
-                    nursery.cancel_scope.cancel()
-            finally:
-                self._application.remove_gateway(number)
-                self._gateways.pop(number, None)
-                child.kill()
-                code = child.wait()
-                link.close()
-            if not self._application.draining:
-                _log.warning("gateway ended, starting another", gateway=number, exit_code=code)
-                await trio.sleep(GATEWAY_RESTART_SECONDS)
-        self._gateways_kept -= 1
-        if not self._gateways_kept:
-            self._all_ended.set()
-
-    async def _follow_gateway(self, number: int, child: Child, link: SocketLink, nursery: trio.Nursery) -> None:
-        seq, ts = self._application.position
-        link.queue(
-            frames.Begun(
-                config=encode_config(self._config),
-                admin_secret=self._secret,
-                seq=seq,
-                ts=ts,
-            )
-        )
-        self._application.add_gateway(number, link)
-        self._gateways[number] = child, link
-        self._application.pump()
-        try:
-            while True:
-                for message in await link.receive():
-                    match message:
-                        case frames.Ready():
-                            self._gateway_ready()
-                        case frames.DeployRequest():
-                            nursery.start_soon(self._serve_deploy, number, link, message)
-                        case frames.DeployCancel():
-                            if (scope := self._deploys.get((number, message.deploy))) is not None:
-                                scope.cancel()
-                        case frames.PushStepRequest():
-                            nursery.start_soon(self._serve_push_step, number, link, message)
-                        case frames.Cancel() if (number, message.call) in self._push_steps:
-                            self._push_steps[number, message.call].cancel()
-                        case _:
-                            self._application.gateway_message(number, message)
-                self._application.pump()
-        except LinkClosed:
-            return
-
-    async def _serve_deploy(self, gateway: int, link: SocketLink, request: frames.DeployRequest) -> None:
-        """Deploy for a client; it is given up when the client, or its gateway, goes away."""
-        with trio.CancelScope() as scope:
-            self._deploys[gateway, request.deploy] = scope
-            try:
-                await serve_deploy(self._deployer, self._config.limits, request, link.send_nowait)
-            finally:
-                del self._deploys[gateway, request.deploy]
-
-    async def _serve_push_step(self, gateway: int, link: SocketLink, request: frames.PushStepRequest) -> None:
-        """Take a step of a push for a client; it is given up as a deploy is."""
-        with trio.CancelScope() as scope:
-            self._push_steps[gateway, request.call] = scope
-            try:
-                await self._pushes.serve(request, link.send_nowait)
-            finally:
-                del self._push_steps[gateway, request.call]
-
-    def _gateway_ready(self) -> None:
-        self._gateways_ready += 1
-        if self._gateways_ready >= len(self._listeners):
-            self._all_ready.set()
-
     # --- files --------------------------------------------------------------------------------------------------------
 
     async def _prepare_blobs(self) -> None:
@@ -429,14 +312,7 @@ class Hub:
         while True:
             await self._application.wait_due()
             self._application.tick()
-            self._end_deaf_gateways()
-
-    def _end_deaf_gateways(self) -> None:
-        """Kill a gateway that has stopped reading, before what it is to be told fills the memory."""
-        for number, (child, link) in self._gateways.items():
-            if link.unsent_bytes > self._config.limits.frame_bytes_max:
-                _log.error("gateway does not read", gateway=number, unsent_bytes=link.unsent_bytes)
-                child.kill()
+            self._gateways.end_deaf()
 
     async def _drain(self) -> None:
         """Let the gateways finish: each ends when its sessions are closed and its requests answered.
@@ -453,7 +329,7 @@ class Hub:
                 await self._application.scheduler.wait_idle()
             # While there still is time to tell who waits for them.
             self._action_pool.interrupt("the server is shutting down")
-            await self._all_ended.wait()
+            await self._gateways.wait_ended()
             await self._application.wait_idle()
             await self._application.scheduler.wait_idle()
 
@@ -481,7 +357,7 @@ def _read_config(sock: socket.socket) -> Config:
 
 
 def main() -> None:
-    """``python -m rtdb.hub LINK PARENT LISTENER…``, started by ``serve``."""
+    """``python -m rtdb.hub.hub LINK PARENT LISTENER…``, started by ``serve``."""
     descriptor, parent, *listeners = map(int, sys.argv[1:])
     become_child(parent, "rtdb-hub")
     config = _read_config(inherited_socket(descriptor))
