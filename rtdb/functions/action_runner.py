@@ -25,13 +25,14 @@ from rtdb.blobstore.addresses import FileAddresses
 from rtdb.blobstore.store import BlobStore
 from rtdb.clock import Clock, Random
 from rtdb.config import Limits
+from rtdb.functions.action_environment import ActionEnvironment
 from rtdb.functions.action_files import ActionFiles
 from rtdb.functions.action_variables import ActionVariables, Ask
 from rtdb.functions.app_loader import App
 from rtdb.functions.fetch import Fetcher
 from rtdb.functions.http_actions import AnsweredRequest
 from rtdb.functions.pulse import Pulse
-from rtdb.functions.running_action import ActionEnvironment, CalledAction, RunningAction
+from rtdb.functions.running_action import CalledAction, RunningAction
 from rtdb.functions.system.tables import NUMBERS_PATH
 from rtdb.functions.typescript.actions import TypeScriptActions
 from rtdb.link import frames

@@ -22,6 +22,8 @@ import trio
 
 from rtdb.errors import DeveloperError, LimitError
 from rtdb.functions.action_context import ActionContext
+from rtdb.functions.action_environment import ActionEnvironment
+from rtdb.functions.action_run import ActionRun
 from rtdb.functions.context import Invocation
 from rtdb.functions.http_headers import Headers
 from rtdb.functions.http_message import (
@@ -32,7 +34,7 @@ from rtdb.functions.http_message import (
     check_response,
     encode_text,
 )
-from rtdb.functions.running_action import ActionEnvironment, ActionRun, RunningAction
+from rtdb.functions.running_action import RunningAction
 from rtdb.functions.typescript.actions import TypeScriptActions
 from rtdb.link.body_stream import BodyReceiver, BodySender
 from rtdb.link.frames import BodyChunk, BodyCredit, Cancel, HttpActionHead, HttpActionRequest

@@ -64,6 +64,8 @@ ROWS: list[tuple[str, ...]] = [
     ("rtdb.functions.runner",),
     ("rtdb.functions.runner_process",),
     ("rtdb.functions.fetch",),
+    ("rtdb.functions.action_environment",),
+    ("rtdb.functions.action_run",),
     ("rtdb.functions.running_action",),
     ("rtdb.functions.http_actions",),
     ("rtdb.functions.action_runner",),
@@ -150,6 +152,7 @@ PROCESSES = {
 
 RUNNER_MODULES = {
     "rtdb.functions.action_process",
+    "rtdb.functions.action_run",
     "rtdb.functions.action_runner",
     "rtdb.functions.loop_watch",
     "rtdb.functions.http_actions",
@@ -176,6 +179,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.deploy",
         "rtdb.functions.action_pool",
         "rtdb.functions.action_process",
+        "rtdb.functions.action_run",
         "rtdb.functions.action_runner",
         "rtdb.functions.action_variables",
         "rtdb.functions.fetch",
@@ -187,6 +191,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.functions.runner_pool",
         "rtdb.functions.running_action",
         "rtdb.functions.serial_lane",
+        "rtdb.functions.started_operations",
         "rtdb.functions.typescript.actions",
         "rtdb.gateway",
         "rtdb.hub",

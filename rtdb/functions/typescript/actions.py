@@ -1,7 +1,7 @@
-"""Actions and HTTP actions of an app that are written in TypeScript: the code of a RunningAction, in action hosts.
+"""Actions and HTTP actions of an app that are written in TypeScript: the code of an ActionRun, in action hosts.
 
 What an action may do, for how long, and what becomes of it is decided where it is decided for actions in Python
-(`running_action.py`, `http_actions.py`). Here its code is run, and an end that it comes to is told in the words for it.
+(`action_run.py`, `http_actions.py`). Here its code is run, and an end that it comes to is told in the words for it.
 """
 
 from __future__ import annotations
