@@ -58,9 +58,9 @@ class RunFunction(msgspec.Struct, frozen=True, gc=False, eq=False):
     identity: bytes | None
     internal: bool
     session: SessionRequest | None
+    """The de-duplication key; None for actions and before Connect."""
     request_id: str
     """What the client is told with an error."""
-    """The de-duplication key; None for actions and before Connect."""
 
 
 class VerifyToken(msgspec.Struct, frozen=True, gc=False, eq=False):

@@ -29,7 +29,6 @@ This module knows no socket and no clock: ``now_ns`` is nanoseconds since the Un
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 import msgspec
 
@@ -37,12 +36,11 @@ from rtdb.clock import Random
 from rtdb.config import Limits
 from rtdb.errors import InternalError, RateLimitedError, RtdbError, UnauthenticatedError
 from rtdb.link.frames import Answer
-from rtdb.sync.commands import Caller, Command, RunFunction, SendText, VerifyToken
+from rtdb.sync.commands import Caller, Command, RunFunction, SendText
 from rtdb.sync.ending import REFUSED_WRITES, auth_error_ending, ending
 from rtdb.sync.function_call import FunctionCall, understand_call
 from rtdb.sync.messages import (
     Action,
-    Add,
     Authenticate,
     ClientMessage,
     Connect,
@@ -50,13 +48,13 @@ from rtdb.sync.messages import (
     ModifyQuerySet,
     Mutation,
     Ping,
-    ProtocolError,
     decode_client_message,
     decode_timestamp,
     encode_message,
 )
 from rtdb.sync.query_set import QuerySet
 from rtdb.sync.request_queue import RequestQueue
+from rtdb.sync.session_identity import SessionIdentity
 from rtdb.sync.transition import StateVersion, encode_transition
 from rtdb.sync.watch_table import WatchTable
 
@@ -73,34 +71,29 @@ _PING = SendText(encode_message(Ping()))
 class SyncConnection:
     """A session on one socket. Every method returns the commands to carry out, in order.
 
-    Received and sent state are apart: ``_received_*`` are the client's counters of the last accepted message, ``_sent``
-    is the end version of the last transition.
+    Received and sent state are apart: ``_queries`` and ``_identity`` have the client's counters of the last accepted
+    message, ``_sent`` is the end version of the last transition.
 
     ``_due``: set when a transition must follow even if empty, cleared when it is sent. ``_floor_ts``: the timestamp the
     next transition must reach. ``_stamp``: set by Connect; the next transition then carries clock skew and server time.
     ``_behind_until_ns``: set while the database has not reached what the client has seen, to when that is given up.
-    ``_verifying``: the Authenticate whose token is being verified.
     """
 
     __slots__ = (
-        "_anonymous",
         "_behind_until_ns",
-        "_caller",
         "_client_clock_skew",
         "_due",
         "_floor_ts",
+        "_identity",
         "_inbox",
         "_last_sent_ns",
         "_limits",
         "_queries",
-        "_received_identity",
-        "_received_query_set",
         "_requests",
         "_sent",
         "_stamp",
         "_table",
         "_unsent",
-        "_verifying",
         "closed",
     )
 
@@ -108,17 +101,14 @@ class SyncConnection:
         self.closed = False
         self._table = table
         self._limits = limits
-        self._anonymous = self._caller = anonymous
+        self._identity = SessionIdentity(anonymous)
         self._client_clock_skew: int | None = None
         self._stamp = False
-        self._received_query_set = 0
-        self._received_identity = 0
         self._sent = StateVersion(0, 0, 0)
-        self._queries = QuerySet(table, self)
+        self._queries = QuerySet(table, self, limits)
         self._due = False
         self._floor_ts = 0
         self._behind_until_ns: int | None = None
-        self._verifying: Authenticate | None = None
         self._inbox: deque[ClientMessage] = deque()
         self._requests = RequestQueue(limits, random, redact=table.redact)
         self._unsent = 0
@@ -133,7 +123,7 @@ class SyncConnection:
 
     @property
     def _halted(self) -> bool:
-        return self._verifying is not None or self._behind_until_ns is not None
+        return self._identity.verifying or self._behind_until_ns is not None
 
     def receive(self, text: str | bytes, now_ns: int) -> list[Command]:
         """Handle one text message from the client, whatever it is."""
@@ -166,21 +156,20 @@ class SyncConnection:
 
     def identity_verified(self, caller: Caller, now_ns: int) -> list[Command]:
         """Answer to :class:`VerifyToken`: the token is good and this is whose it is."""
-        message, self._verifying = self._verifying, None
         if self.closed:
             return []
-        assert message is not None, "only an asked question is answered"
         try:
-            self._change_caller(message, caller)
+            self._identity.verified(caller)
         except RtdbError as error:
             return self._end(error)
+        self._caller_changed()
         return self._resume(now_ns)
 
     def identity_rejected(self, error: RtdbError, now_ns: int) -> list[Command]:
         """Answer to :class:`VerifyToken`: the token is no good, or nobody can tell."""
-        self._verifying = None
         if self.closed:
             return []
+        self._identity.give_up()
         if error.http_status in {400, 401, 403}:
             return self._end_unauthenticated(error.message, attempted=True)
         return self._end(error)
@@ -254,7 +243,8 @@ class SyncConnection:
             case Action():
                 return self._action(message, now_ns)
             case ModifyQuerySet():
-                self._modify_query_set(message)
+                self._queries.modify(message, self._identity.caller)
+                self._due = True
             case Authenticate():
                 return self._authenticate(message)
             case Connect():
@@ -276,65 +266,29 @@ class SyncConnection:
                 self._behind_until_ns = now_ns + patience
 
     def _authenticate(self, message: Authenticate) -> list[Command]:
-        if message.tokenType == "None":
-            self._change_caller(message, self._anonymous)
-            return []
-        if message.value is None:
-            raise ProtocolError("Received Invalid JSON on websocket: Object missing required field `value`")
-        impersonating = message.impersonating if message.impersonating is not None else message.acting_as
-        self._verifying = message
-        return [VerifyToken(message.tokenType, message.value, _complete_attributes(impersonating))]
+        if (verify := self._identity.authenticate(message)) is not None:
+            return [verify]
+        self._caller_changed()
+        return []
 
-    def _change_caller(self, message: Authenticate, caller: Caller) -> None:
-        if message.baseVersion != self._received_identity:
-            raise InternalError(f"identity version {message.baseVersion} is not {self._received_identity}")
-        self._caller = caller
-        self._received_identity += 1
-        self._queries.change_caller(caller)
+    def _caller_changed(self) -> None:
+        self._queries.change_caller(self._identity.caller)
         self._due = True
 
-    def _modify_query_set(self, message: ModifyQuerySet) -> None:
-        if message.baseVersion != self._received_query_set:
-            raise ProtocolError(
-                f"Base version {message.baseVersion} passed up doesn't match the current version"
-                f" {self._received_query_set}",
-                code="BaseVersionMismatch",
-            )
-        if message.newVersion <= message.baseVersion:
-            raise InternalError(f"query set version {message.newVersion} is not above {message.baseVersion}")
-        for modification in message.modifications:
-            if isinstance(modification, Add):
-                self._add(modification)
-            elif modification.queryId in self._queries:
-                self._queries.remove(modification.queryId)
-            else:
-                raise InternalError(f"query {modification.queryId} is not in the query set")
-        self._received_query_set = message.newVersion
-        self._due = True
-
-    def _add(self, message: Add) -> None:
-        if message.queryId in self._queries:
-            raise InternalError(f"query {message.queryId} is in the query set already")
-        if len(self._queries) >= self._limits.session_queries_max:
-            raise RateLimitedError("Too many queries in one session", code="TooManyConcurrentQueries")
-        self._queries.add(message.queryId, self._understand(message), self._caller, message.journal)
-
-    def _understand(self, message: Add | Mutation | Action) -> FunctionCall:
-        if message.componentPath and not self._caller.is_admin:
-            raise InternalError("only an admin may name a component")
-        return understand_call(message, arguments_bytes_max=self._limits.arguments_bytes_max)
+    def _understand(self, message: Mutation | Action) -> FunctionCall:
+        return understand_call(message, self._identity.caller, arguments_bytes_max=self._limits.arguments_bytes_max)
 
     # --- mutations and actions ----------------------------------------------------------------------------------------
 
     def _mutation(self, message: Mutation, now_ns: int) -> list[Command]:
         self._require_unexpired(now_ns)
         call = self._understand(message)
-        return self._note_responses(self._requests.add_mutation(message, call, self._caller), now_ns)
+        return self._note_responses(self._requests.add_mutation(message, call, self._identity.caller), now_ns)
 
     def _action(self, message: Action, now_ns: int) -> list[Command]:
         self._require_unexpired(now_ns)
         call = self._understand(message)
-        return self._note_responses(self._requests.add_action(message, call, self._caller), now_ns)
+        return self._note_responses(self._requests.add_action(message, call, self._identity.caller), now_ns)
 
     def _note_responses(self, commands: list[Command], now_ns: int) -> list[Command]:
         """A transition follows every response, also that to a request which was refused without running."""
@@ -358,7 +312,7 @@ class SyncConnection:
         target = self._queries.target(max(sent.ts, self._floor_ts))
         if target is None:
             return []
-        if self._caller.expires_ns is not None and now_ns >= self._caller.expires_ns:
+        if self._identity.is_expired(now_ns):
             return self._end_unauthenticated(EXPIRED_MESSAGE, attempted=False)
         modifications = self._queries.changes(target)
         if not modifications and not self._due:
@@ -366,7 +320,7 @@ class SyncConnection:
         for _, content in modifications:
             if content is not None and content.failure is not None:
                 return self._end_by(content.failure.system, content.failure.code, content.failure.message)
-        end = StateVersion(self._received_query_set, self._received_identity, target)
+        end = StateVersion(self._queries.version, self._identity.version, target)
         if self._stamp or end.identity != sent.identity:
             stamp = _encode_stamp(self._client_clock_skew, now_ns)
             send = SendText(encode_transition(sent, end, modifications, stamp), transition=True)
@@ -385,7 +339,7 @@ class SyncConnection:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _require_unexpired(self, now_ns: int) -> None:
-        if self._caller.expires_ns is not None and now_ns >= self._caller.expires_ns:
+        if self._identity.is_expired(now_ns):
             raise UnauthenticatedError(EXPIRED_MESSAGE, code="TokenExpired")
 
     def _end(self, error: RtdbError) -> list[Command]:
@@ -405,20 +359,9 @@ class SyncConnection:
         self.closed = True
         self._table.stop_waiting(self)
         self._queries.clear()
+        self._identity.give_up()
         self._inbox.clear()
         self._requests.clear()
-
-
-def _complete_attributes(attributes: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the attributes of a user to act as, ``tokenIdentifier`` among them (sync-protocol §3.2)."""
-    if attributes is None or isinstance(attributes.get("tokenIdentifier"), str):
-        return attributes
-    issuer, subject = attributes.get("issuer"), attributes.get("subject")
-    if isinstance(issuer, str) and isinstance(subject, str):
-        return {**attributes, "tokenIdentifier": f"{issuer}|{subject}"}
-    raise ProtocolError(
-        'Received Invalid JSON on websocket: Either "tokenIdentifier" or "issuer" and "subject" must be set'
-    )
 
 
 def _encode_stamp(client_clock_skew: int | None, now_ns: int) -> str:

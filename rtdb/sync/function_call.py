@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
-from rtdb.errors import RtdbError
+from rtdb.errors import InternalError, RtdbError
 from rtdb.link.frames import ExecutionError
+from rtdb.sync.commands import Caller
 from rtdb.sync.messages import Action, Add, Mutation, ProtocolError
 from rtdb.values import json_codec
 from rtdb.values.function_path import parse_function_path
@@ -28,8 +29,13 @@ class FunctionCall(msgspec.Struct, frozen=True, gc=False):
     error: ExecutionError | None = None
 
 
-def understand_call(message: Add | Mutation | Action, *, arguments_bytes_max: int) -> FunctionCall:
-    """Return what to run. Arguments of a query are brought into the one form in which subscriptions are compared."""
+def understand_call(message: Add | Mutation | Action, caller: Caller, *, arguments_bytes_max: int) -> FunctionCall:
+    """Return what to run for this caller.
+
+    Arguments of a query are brought into the one form in which subscriptions are compared.
+    """
+    if message.componentPath and not caller.is_admin:
+        raise InternalError("only an admin may name a component")
     try:
         function = parse_function_path(message.udfPath)
     except RtdbError as error:

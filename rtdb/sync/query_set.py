@@ -6,11 +6,13 @@ told.
 
 from __future__ import annotations
 
-from rtdb.errors import ForbiddenError
+from rtdb.config import Limits
+from rtdb.errors import ForbiddenError, InternalError, RateLimitedError
 from rtdb.link.frames import ExecutionError
 from rtdb.sync.commands import Caller
 from rtdb.sync.content import Content
-from rtdb.sync.function_call import FunctionCall
+from rtdb.sync.function_call import FunctionCall, understand_call
+from rtdb.sync.messages import Add, ModifyQuerySet, ProtocolError
 from rtdb.sync.transition import Modification
 from rtdb.sync.watch_table import Query, Subscriber, Version, Watched, WatchTable, greatest_common_timestamp
 
@@ -37,32 +39,56 @@ class SessionQuery:
 class QuerySet:
     """The queries of one session, by the client's ids.
 
-    ``_removed``: ids removed since the last transition, each to be acknowledged in the next.
+    ``version`` is the client's, of its last change. ``_removed``: ids removed since the last transition, each to be
+    acknowledged in the next.
     """
 
-    __slots__ = ("_owner", "_queries", "_removed", "_table")
+    __slots__ = ("_limits", "_owner", "_queries", "_removed", "_table", "version")
 
-    def __init__(self, table: WatchTable, owner: Subscriber) -> None:
+    def __init__(self, table: WatchTable, owner: Subscriber, limits: Limits) -> None:
         self._table = table
         self._owner = owner
+        self._limits = limits
+        self.version = 0
         self._queries: dict[int, SessionQuery] = {}
         self._removed: set[int] = set()
-
-    def __len__(self) -> int:
-        return len(self._queries)
-
-    def __contains__(self, query_id: int) -> bool:
-        return query_id in self._queries
 
     @property
     def shared(self) -> bool:
         """Whether another session may have exactly these queries."""
         return all(len(entry.watched.subscribers) > 1 for entry in self._queries.values())
 
-    def add(self, query_id: int, call: FunctionCall, caller: Caller, journal: str | None) -> None:
-        """Watch a query under an id that is not in use."""
-        self._queries[query_id] = SessionQuery(call, self._watch(call, caller, journal))
-        self._removed.discard(query_id)
+    def modify(self, message: ModifyQuerySet, caller: Caller) -> None:
+        """Carry out what the client says. What raises ends the session."""
+        if message.baseVersion != self.version:
+            raise ProtocolError(
+                f"Base version {message.baseVersion} passed up doesn't match the current version {self.version}",
+                code="BaseVersionMismatch",
+            )
+        if message.newVersion <= message.baseVersion:
+            raise InternalError(f"query set version {message.newVersion} is not above {message.baseVersion}")
+        for modification in message.modifications:
+            if isinstance(modification, Add):
+                self._add(modification, caller)
+            else:
+                self._remove(modification.queryId)
+        self.version = message.newVersion
+
+    def _add(self, message: Add, caller: Caller) -> None:
+        if message.queryId in self._queries:
+            raise InternalError(f"query {message.queryId} is in the query set already")
+        if len(self._queries) >= self._limits.session_queries_max:
+            raise RateLimitedError("Too many queries in one session", code="TooManyConcurrentQueries")
+        call = understand_call(message, caller, arguments_bytes_max=self._limits.arguments_bytes_max)
+        self._queries[message.queryId] = SessionQuery(call, self._watch(call, caller, message.journal))
+        self._removed.discard(message.queryId)
+
+    def _remove(self, query_id: int) -> None:
+        """Stop watching; the next transition says so, whether or not there ever was a result."""
+        if query_id not in self._queries:
+            raise InternalError(f"query {query_id} is not in the query set")
+        self._table.unsubscribe(self._queries.pop(query_id).watched, self._owner)
+        self._removed.add(query_id)
 
     def _watch(self, call: FunctionCall, caller: Caller, journal: str | None) -> Watched:
         """Return what the call's results are for this caller: a watched query, or a failure that never changes."""
@@ -74,11 +100,6 @@ class QuerySet:
         except ForbiddenError as error:
             return self._table.failed(query, ExecutionError(error.code, error.message))
         return self._table.subscribe(query, self._owner)
-
-    def remove(self, query_id: int) -> None:
-        """Stop watching; the next transition says so, whether or not there ever was a result."""
-        self._table.unsubscribe(self._queries.pop(query_id).watched, self._owner)
-        self._removed.add(query_id)
 
     def change_caller(self, caller: Caller) -> None:
         """Ask every query again for another caller. What was told stays, so that equal answers are not repeated."""
