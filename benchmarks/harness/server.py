@@ -66,6 +66,15 @@ class ServerProcess:
     def query(self, path: str, **args: Any) -> Any:
         return self._call("/api/query", path, args)
 
+    def function_log(self) -> list[dict[str, Any]]:
+        """Return what the server remembers of the newest executions, oldest first."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_SECONDS_MAX)
+        headers = {"Authorization": f"Convex {self.admin_key()}"}
+        connection.request("GET", "/api/stream_function_logs?cursor=0", headers=headers)
+        entries: list[dict[str, Any]] = json.loads(connection.getresponse().read())["entries"]
+        connection.close()
+        return entries
+
     def _call(self, route: str, path: str, args: dict[str, Any]) -> Any:
         if time.monotonic() - self._used > REUSE_SECONDS_MAX:
             self._close()

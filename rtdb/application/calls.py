@@ -48,13 +48,24 @@ class AcceptedCall:
         self.key = key
         self.carrier: Carrier | None = None
 
-    def finish(self, outcome: frames.Outcome, ts: int, *, cached: bool = False, http_status: int = 0) -> None:
+    def finish(
+        self,
+        outcome: frames.Outcome,
+        ts: int,
+        *,
+        cached: bool = False,
+        http_status: int = 0,
+        beaten: frames.Beaten | None = None,
+    ) -> None:
         """End it with an outcome, which may be an error of the function; ``ts`` is that of its commit or snapshot."""
-        self._calls.completions.complete(Completion(self.call, self.source, outcome, ts, cached, http_status), self)
+        completion = Completion(self.call, self.source, outcome, ts, cached, http_status, beaten)
+        self._calls.completions.complete(completion, self)
 
-    def fail(self, kind: frames.ExecutionKind, error: frames.ExecutionError) -> None:
+    def fail(
+        self, kind: frames.ExecutionKind, error: frames.ExecutionError, *, beaten: frames.Beaten | None = None
+    ) -> None:
         """End it without an outcome of the function."""
-        self.finish(unexecuted_outcome(self.call, kind, error=error), 0)
+        self.finish(unexecuted_outcome(self.call, kind, error=error), 0, beaten=beaten)
 
     def completed(self, completion: Completion) -> None:
         outcome = completion.outcome

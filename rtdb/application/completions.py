@@ -26,6 +26,7 @@ class Completion(NamedTuple):
     ``ts``           what it is exact at: the timestamp of its commit or its snapshot, 0 if it has neither
     ``cached``       the result was at hand: nothing ran
     ``http_status``  that of the answer of an HTTP action, 0 if there was none
+    ``beaten``       that a mutation ran more than once
     """
 
     call: frames.Call
@@ -34,6 +35,7 @@ class Completion(NamedTuple):
     ts: int
     cached: bool = False
     http_status: int = 0
+    beaten: frames.Beaten | None = None
 
 
 class Recipient(Protocol):

@@ -98,6 +98,7 @@ class FunctionLog:
                 usage=outcome.usage,
                 http_status=completion.http_status,
                 in_node=completion.source in self.in_node,
+                beaten=completion.beaten,
             )
         )
         if outcome.log_lines and outcome.kind not in TOLD_WHILE_RUNNING:

@@ -33,7 +33,7 @@ class _Mutation:
     ``place`` is its attempt in the pool or its entry in the lane, None while it is in neither, and at its end.
     """
 
-    __slots__ = ("_accepted", "_deadline", "_mutations", "call", "losses", "outcome", "place", "source")
+    __slots__ = ("_accepted", "_beaten", "_deadline", "_mutations", "call", "losses", "outcome", "place", "source")
 
     def __init__(self, mutations: Mutations, accepted: AcceptedCall, deadline: float) -> None:
         self._mutations = mutations
@@ -42,16 +42,22 @@ class _Mutation:
         self.call = accepted.call
         self.source = accepted.source
         self.losses = 0
+        self._beaten: frames.Beaten | None = None
         self.outcome: frames.Outcome | None = None
         self.place: Carrier | None = None
 
     def finish(self, outcome: frames.Outcome, ts: int) -> None:
         self.place = None
-        self._accepted.finish(outcome, ts)
+        self._accepted.finish(outcome, ts, beaten=self._beaten)
 
     def fail(self, error: frames.ExecutionError) -> None:
         self.place = None
-        self._accepted.fail("mutation", error)
+        self._accepted.fail("mutation", error, beaten=self._beaten)
+
+    def lost(self, loss: frames.Loss) -> None:
+        """An attempt was in vain."""
+        self.losses += 1
+        self._beaten = frames.Beaten(loss.table, loss.source, self.losses)
 
     def withdraw(self) -> bool:
         withdrawn = self.place is not None and self.place.withdraw()
@@ -199,7 +205,7 @@ class Mutations:
         self.release_held()
 
     def _lost(self, mutation: _Mutation, loss: frames.Loss) -> None:
-        mutation.losses += 1
+        mutation.lost(loss)
         if mutation.is_late():
             mutation.fail(_conflict_error(mutation, loss))
         elif mutation.losses >= self._limits.lane_losses_max:
@@ -233,7 +239,7 @@ def _conflict_error(mutation: _Mutation, loss: frames.Loss) -> frames.ExecutionE
         code="OptimisticConcurrencyControlFailure",
         message=(
             f"Mutation {mutation.source} was beaten {mutation.losses} times until its time was up, last by "
-            f'"{loss.source}" at position {loss.seq} in index {loss.index}. Read fewer documents in it, or make it '
+            f'"{loss.source}" at position {loss.seq} in table "{loss.table}". Read fewer documents in it, or make it '
             "faster."
         ),
         system=503,

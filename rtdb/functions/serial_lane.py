@@ -49,6 +49,10 @@ class LaneMutation(Protocol):
     source: str
     losses: int
 
+    def lost(self, loss: frames.Loss) -> None:
+        """An attempt was in vain: ``losses`` is one more."""
+        ...
+
     def lane_committed(self, outcome: frames.Outcome, ts: int) -> None:
         """The outcome (a result or an error of the function) is durable at ``ts``."""
         ...
@@ -240,7 +244,7 @@ class SerialLane:
         for loss in block.losses:
             entry = self._at_committer.get(loss.call)
             if entry is not None:
-                entry.mutation.losses += 1
+                entry.mutation.lost(loss)
                 self._fail_epoch()
         if self._restarting and not self._at_committer:
             self._begin_epoch()

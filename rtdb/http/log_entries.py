@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from rtdb.link.frames import CallerKind, IdentityType, LogPage, LogRecord
+from rtdb.link.frames import Beaten, CallerKind, IdentityType, LogPage, LogRecord
 
 __all__ = ["LogFormat", "encode_page"]
 
@@ -81,6 +81,14 @@ class _Progress(msgspec.Struct, rename="camel", tag_field="kind", tag="Progress"
     execution_id: str
 
 
+class _OccInfo(msgspec.Struct, rename="camel"):
+    table_name: str
+    document_id: None
+    write_source: str
+    component_path: None
+    retry_count: int
+
+
 class _Completion(msgspec.Struct, rename="camel", tag_field="kind", tag="Completion"):
     udf_type: UdfType
     component_path: None
@@ -98,7 +106,7 @@ class _Completion(msgspec.Struct, rename="camel", tag_field="kind", tag="Complet
     execution_id: str
     usage_stats: _UsageStats
     return_bytes: int | None
-    occ_info: None
+    occ_info: _OccInfo | None
     will_retry: bool
     execution_timestamp: float
     identity_type: IdentityType
@@ -168,11 +176,23 @@ def _entry(record: LogRecord, server: int, wanted: LogFormat) -> _Progress | _Co
             database_write_documents=usage.documents_written,
         ),
         return_bytes=None if record.kind == "http" else record.result_bytes,
-        occ_info=None,
+        occ_info=_occ_info(record.beaten),
         will_retry=False,
         execution_timestamp=ended - seconds,
         identity_type=record.identity,
         environment="node" if record.in_node else "isolate",
+    )
+
+
+def _occ_info(beaten: Beaten | None) -> _OccInfo | None:
+    if beaten is None:
+        return None
+    return _OccInfo(
+        table_name=beaten.table,
+        document_id=None,
+        write_source=beaten.source,
+        component_path=None,
+        retry_count=beaten.times,
     )
 
 

@@ -34,7 +34,7 @@ from rtdb.index.registry import Registry, load_registry
 from rtdb.link.frames import BlockApplied, Commit, ExecutionError, KeyChange, Loss, Rejection, Write
 from rtdb.storage.block import TransactionRecord, next_block
 from rtdb.storage.environment import Environment, ReadTransaction, WriteTransaction
-from rtdb.storage.keys import BY_CREATION_TIME, BY_ID, document_key, index_number
+from rtdb.storage.keys import BY_CREATION_TIME, BY_ID, document_key, index_number, table_of_index
 from rtdb.storage.local_log import LocalLog
 from rtdb.storage.meta import Position, read_log_id, read_position
 from rtdb.storage.system_tables import FIRST_USER_TABLE, SCHEDULED_JOBS_TABLE, SESSION_REQUESTS_TABLE
@@ -215,7 +215,7 @@ class Committer:
             return self._answer_read_only(txn, commit, group)
         found = self._write_log.conflict(commit.reads, commit.begin, commit.lane)
         if isinstance(found, Conflict):
-            group.losses.append(Loss(commit.call, "conflict", found.index, found.source, found.seq))
+            group.losses.append(self._conflict(commit, found))
             return False
         if isinstance(found, TooOld):
             group.losses.append(_too_old(commit, self._position.seq))
@@ -224,6 +224,10 @@ class Committer:
             group.rejections.append(Rejection(commit.call, _quota_exceeded(self._limits.data_bytes_max)))
             return False
         return True
+
+    def _conflict(self, commit: Commit, found: Conflict) -> Loss:
+        table = self._registry.table_by_number(table_of_index(found.index))
+        return Loss(commit.call, "conflict", found.index, found.source, found.seq, "" if table is None else table.name)
 
     def _answer_read_only(self, txn: WriteTransaction, commit: Commit, group: _Group) -> bool:
         """Answer a transaction that changes nothing: it happened at its begin position, whatever came after."""

@@ -19,6 +19,7 @@ from rtdb.functions.runner_pool import RunnerPool
 from rtdb.functions.serial_lane import AHEAD_MAX
 from rtdb.link.frames import (
     Answer,
+    Beaten,
     BlockApplied,
     BlockNotice,
     Call,
@@ -30,6 +31,8 @@ from rtdb.link.frames import (
     ExecutionError,
     FileStepRequest,
     KeyChange,
+    LogPage,
+    LogPoll,
     Loss,
     ReadRange,
     Rejection,
@@ -156,7 +159,7 @@ class Bench:
             ts_first=self.ts,
             ts=self.ts,
             committed=[(commit.call, self.ts) for commit in committed],
-            losses=[Loss(commit.call, "conflict", 9, "m:other", self.seq) for commit in losses or []],
+            losses=[Loss(commit.call, "conflict", 9, "m:other", self.seq, "rooms") for commit in losses or []],
             rejections=[Rejection(commit.call, ExecutionError("Quota", "full")) for commit in rejections or []],
             changes=changes or [],
             lane_pending=0,
@@ -302,6 +305,9 @@ async def test_a_mutation_that_was_beaten_runs_again_and_then_in_the_lane(autoju
         bench.gateway.take()
         bench.block(*bench.commits())
         assert [answer.call for answer in bench.answers()] == [number]
+        bench.application.gateway_message(0, LogPoll(1, 0))
+        (page,) = [message for message in bench.gateway.take() if isinstance(message, LogPage)]
+        assert [record.beaten for record in page.records] == [Beaten("rooms", "m:other", 2)]
 
 
 async def test_a_mutation_that_is_always_beaten_is_told_by_whom_when_its_time_is_up(autojump_clock: MockClock) -> None:
@@ -321,7 +327,8 @@ async def test_a_mutation_that_is_always_beaten_is_told_by_whom_when_its_time_is
         assert error is not None
         assert (error.code, error.system) == ("OptimisticConcurrencyControlFailure", 503)
         assert "m:write" in error.message
-        assert '"m:other"' in error.message
+        assert 'by "m:other"' in error.message
+        assert 'table "rooms"' in error.message
 
 
 async def test_a_mutation_that_the_committer_rejects_is_answered_with_the_reason(autojump_clock: MockClock) -> None:

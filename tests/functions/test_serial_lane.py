@@ -47,6 +47,9 @@ class Mutation:
     def is_over(self) -> bool:
         return self.committed is not None or self.error is not None or self.declined
 
+    def lost(self, loss: Loss) -> None:
+        self.losses += 1
+
     def lane_committed(self, outcome: Outcome, ts: int) -> None:
         assert not self.is_over
         self.committed = outcome, ts

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from rtdb.http.log_entries import LogFormat, encode_page
-from rtdb.link.frames import NO_USAGE, DatabaseUsage, LogPage, LogRecord, Origin
+from rtdb.link.frames import NO_USAGE, Beaten, DatabaseUsage, LogPage, LogRecord, Origin
 from rtdb.sync.messages import request_identifier
 from tests.gateway.scripted_hub import ScriptedHub
 from tests.http.test_app import open_api
@@ -94,6 +94,20 @@ def test_a_completion_has_the_fields_of_the_reference() -> None:
             "environment": "isolate",
         }
     ]
+
+
+def test_a_mutation_that_was_beaten_says_how_often_and_by_whom() -> None:
+    (entry,) = entries(changed(beaten=Beaten("rooms", "rooms:close", 2)))
+    assert (entry["occInfo"], entry["willRetry"]) == (
+        {
+            "tableName": "rooms",
+            "documentId": None,
+            "writeSource": "rooms:close",
+            "componentPath": None,
+            "retryCount": 2,
+        },
+        False,
+    )
 
 
 def test_structured_lines_have_levels_and_the_time_a_query_or_mutation_stands_at() -> None:

@@ -92,7 +92,8 @@ def test_transaction_that_read_what_was_changed_since_loses_and_is_told_to_whom(
     bench.commit(bench.transaction(put(1, author="ann"), source="messages:first"))
     second = bench.transaction(put(2), reads=[read_author("ann")], begin=begin)
     applied = bench.commit(second)
-    assert applied.losses == [Loss(second.call, "conflict", read_author("ann").index, "messages:first", bench.seq)]
+    (loss,) = applied.losses
+    assert loss == Loss(second.call, "conflict", read_author("ann").index, "messages:first", bench.seq, "messages")
     assert applied.seq == 0
     assert stored(bench, 2) is None
 

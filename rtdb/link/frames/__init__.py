@@ -66,7 +66,7 @@ from rtdb.link.frames.gateway import (
     WatchResult,
 )
 from rtdb.link.frames.http_action import BodyChunk, BodyCredit, HttpActionHead, HttpActionRequest
-from rtdb.link.frames.log import LogPage, LogPoll, LogPollCancel, LogRecord
+from rtdb.link.frames.log import Beaten, LogPage, LogPoll, LogPollCancel, LogRecord
 from rtdb.link.frames.runner import Call, Durable, LaneReset, Outcome, RunnerReady, RunnerStart, Stale
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "ActionOutcome",
     "ActionProgress",
     "Answer",
+    "Beaten",
     "Begun",
     "BlockApplied",
     "BlockNotice",

@@ -51,8 +51,9 @@ class CommitterReady(msgspec.Struct, array_like=True, frozen=True, gc=False, tag
 class Loss(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A transaction that was not committed because what it had read was changed.
 
-    ``index`` and ``source`` say where and by whom; ``reason`` is ``conflict``, ``lane`` (an earlier outcome of its lane
-    epoch lost, or the epoch is over) or ``too_old`` (its begin position is no longer covered by the write log).
+    ``index`` (of ``table``) and ``source`` say where and by whom; ``reason`` is ``conflict``, ``lane`` (an earlier
+    outcome of its lane epoch lost, or the epoch is over) or ``too_old`` (its begin position is no longer covered by the
+    write log).
     """
 
     call: int
@@ -61,6 +62,7 @@ class Loss(msgspec.Struct, array_like=True, frozen=True, gc=False):
     source: str
     seq: int
     """The position to run again at, or later."""
+    table: str = ""
 
 
 class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -9,6 +9,14 @@ from rtdb.link.frames.common import DatabaseUsage, ExecutionKind, IdentityType, 
 __all__ = ["LogPage", "LogPoll", "LogPollCancel", "LogRecord"]
 
 
+class Beaten(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """How often a mutation ran in vain, because others wrote what it had read; where and who, the last time."""
+
+    table: str
+    source: str
+    times: int
+
+
 class LogRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An execution that has ended, or (``progress``) lines that an action has printed so far.
 
@@ -33,6 +41,7 @@ class LogRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Of the answer of an HTTP action."""
     in_node: bool = False
     """Whether it ran in Node. Of lines of an action under way it is not said."""
+    beaten: Beaten | None = None
 
 
 class LogPoll(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="log_poll"):
