@@ -6,7 +6,8 @@
 ``steps``           what that process and its owner say to each other
 ``analysis``        what the modules contain
 ``deno``            where Deno is, and how it is started so that its code can reach nothing
-``action_host``     the processes that run actions, for one that has other things to do meanwhile
+``action_host``     the processes that run actions, for one that has other things to do meanwhile; ``host_channel`` and
+                    ``host_bodies`` are what passes
 ``stack``           stacks of errors in the author's files, by ``source_map``
 ``javascript/``     the other side of all that
 ==================  ===================================================================================================

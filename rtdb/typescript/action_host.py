@@ -13,7 +13,8 @@ starts another. It knows no function of the app by name, and not what the reques
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -35,7 +36,8 @@ from rtdb.typescript.action_calls import (
     start_header,
 )
 from rtdb.typescript.deno import DenoUnavailable, ending_of
-from rtdb.typescript.host_bodies import Bodies, BodyBrokenError, Frame, HostGarbledError
+from rtdb.typescript.host_bodies import Bodies, BodyBrokenError
+from rtdb.typescript.host_channel import Frame, HostChannel, HostGarbledError
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.thrown import describe
 
@@ -50,14 +52,11 @@ STALL_SECONDS: Final = 0.1
 HEAP_SHARE_MAX: Final = 0.5
 """Of the memory that a process may have for JavaScript: with more in use when a call ends it gets no others."""
 
-_LENGTH_BYTES: Final = 4
-_RECEIVE_BYTES: Final = 1 << 16
 _STRAYS_MAX: Final = 100
 """Lines that one process may have in the server's log, of code that belongs to no call any more."""
 
 _log = structlog.get_logger("rtdb.actions")
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Frame)
 
 
 class _Call:
@@ -116,10 +115,8 @@ class ActionHost:
         self._name = name
         self._calls: dict[int, _Call] = {}
         self._variables: Variables = {}
-        self._unsent: list[bytes] = []
-        self._wake = trio.Event()
-        self._heard = 0
-        self._bodies = Bodies(self._send, limits.http_action_window_bytes)
+        self._channel = HostChannel(self._handle, limits.frame_bytes_max)
+        self._bodies = Bodies(self._channel.send, limits.http_action_window_bytes)
         self._hello = trio.Event()
         self._killed_because = ""
         self._strays = 0
@@ -162,10 +159,10 @@ class ActionHost:
         try:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(process.socket))
             self._variables = variables
-            self._send({**start_header(self._limits, variables), **start}, payload)
+            self._channel.send({**start_header(self._limits, variables), **start}, payload)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, stream)
-                nursery.start_soon(self._read_to_end, stream, nursery.cancel_scope)
+                nursery.start_soon(self._channel.write, stream)
+                nursery.start_soon(self._read, stream, nursery.cancel_scope)
                 with trio.move_on_after(self._limits.typescript_start_seconds_max):
                     await self._hello.wait()
                 if self._hello.is_set():
@@ -183,45 +180,17 @@ class ActionHost:
         if not self._hello.is_set():
             raise self._death(code, words, 1)
 
-    async def _read_to_end(self, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
+    async def _read(self, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
         try:
-            await self._read(stream)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-        except (HostGarbledError, msgspec.DecodeError) as error:
+            await self._channel.read(stream)
+        except HostGarbledError as error:
             self._killed_because = f"it said what it must not: {error}"
         scope.cancel()
-
-    async def _read(self, stream: trio.SocketStream) -> None:
-        buffer = bytearray()
-        while received := await stream.receive_some(_RECEIVE_BYTES):
-            buffer += received
-            while len(buffer) >= _LENGTH_BYTES:
-                length = int.from_bytes(buffer[:_LENGTH_BYTES], "little")
-                if length > self._limits.frame_bytes_max:
-                    raise HostGarbledError(f"a frame of {length} bytes")
-                if len(buffer) < _LENGTH_BYTES + length:
-                    break
-                head, _, payload = bytes(buffer[_LENGTH_BYTES : _LENGTH_BYTES + length]).partition(b"\n")
-                del buffer[: _LENGTH_BYTES + length]
-                self._heard += 1
-                self._handle(_decoder.decode(head), payload)
-
-    async def _write(self, stream: trio.SocketStream) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
-            data, self._unsent = b"".join(self._unsent), []
-            try:
-                await stream.send_all(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                # The reader hears of it too.
-                await trio.sleep_forever()
 
     async def _watch(self) -> None:
         """Return when it does not let any of its calls go on."""
         seconds_max = self._limits.action_blocked_seconds_max
-        heard, silent_since = self._heard, trio.current_time()
+        heard, silent_since = self._channel.heard, trio.current_time()
         while True:
             due = trio.current_time() + PING_SECONDS
             await trio.sleep_until(due)
@@ -229,15 +198,15 @@ class ActionHost:
             if stall > STALL_SECONDS:
                 # It is we who stood still, and maybe nobody had any time: what it has said is not read yet.
                 silent_since += stall
-            if not self._calls or self._heard != heard:
-                heard, silent_since = self._heard, trio.current_time()
+            if not self._calls or self._channel.heard != heard:
+                heard, silent_since = self._channel.heard, trio.current_time()
             elif trio.current_time() - silent_since > seconds_max:
                 self._killed_because = "blocked"
                 return
             if self.retiring and not self._calls:
                 return
             if self._calls:
-                self._send({"type": "ping"})
+                self._channel.send({"type": "ping"})
 
     def _bury(self, code: int, words: str) -> None:
         """Tell the calls."""
@@ -267,7 +236,8 @@ class ActionHost:
         async with trio.open_nursery() as nursery:
             call = _Call(nursery, syscalls, self._bodies)
             self._begin(call, {"module": module, "export": export}, args, variables)
-            await self._until_end(call)
+            with self._ending(call):
+                await call.ended.wait()
             nursery.cancel_scope.cancel()
         return _result(call)
 
@@ -297,7 +267,7 @@ class ActionHost:
                 described["body"] = call.send(request.body)
             number = self._begin(call, {"module": module, "request": described}, b"", variables)
             nursery.start_soon(self._tell_disconnected, number, disconnected)
-            with _Ending(self, call):
+            with self._ending(call):
                 await call.head_sent.wait()
                 if call.head is not None:
                     try:
@@ -312,38 +282,36 @@ class ActionHost:
 
     async def _tell_disconnected(self, number: int, disconnected: Callable[[], Awaitable[None]]) -> None:
         await disconnected()
-        self._send({"type": "disconnected", "call": number})
+        self._channel.send({"type": "disconnected", "call": number})
 
     def _begin(self, call: _Call, header: dict[str, Any], payload: bytes, variables: Variables) -> int:
         if self.ended:
             raise ActionHostDied("ended", "it has ended", 0)
         if variables is not self._variables:
             self._variables = variables
-            self._send({"type": "variables", "values": dict(variables)})
+            self._channel.send({"type": "variables", "values": dict(variables)})
         self.begun += 1
         self._calls[self.begun] = call
-        self._send({"type": "begin", "call": self.begun, **header}, payload)
+        self._channel.send({"type": "begin", "call": self.begun, **header}, payload)
         return self.begun
 
-    async def _until_end(self, call: _Call) -> None:
-        with _Ending(self, call):
-            await call.ended.wait()
+    @contextmanager
+    def _ending(self, call: _Call) -> Iterator[None]:
+        """Have nothing of a call go on in the process when the block is left, however that comes."""
+        try:
+            yield
+        finally:
+            self._forget(call)
 
-    def forget(self, call: _Call) -> None:
-        """Have nothing of a call go on in the process."""
+    def _forget(self, call: _Call) -> None:
         call.drop_bodies()
         for number, each in list(self._calls.items()):
             if each is call:
                 del self._calls[number]
                 if not call.ended.is_set() and not self.ended:
-                    self._send({"type": "end", "call": number})
+                    self._channel.send({"type": "end", "call": number})
 
     # --- frames -------------------------------------------------------------------------------------------------------
-
-    def _send(self, header: Mapping[str, Any], payload: bytes = b"") -> None:
-        head = _encoder.encode(header)
-        self._unsent.append((len(head) + 1 + len(payload)).to_bytes(_LENGTH_BYTES, "little") + head + b"\n" + payload)
-        self._wake.set()
 
     def _handle(self, frame: Frame, payload: bytes) -> None:
         call = self._calls.get(frame.call)
@@ -407,25 +375,11 @@ class ActionHost:
             error: dict[str, Any] = {"message": refusal.message}
             if refusal.data is not None:
                 error["data"] = msgspec.Raw(refusal.data)
-            self._send({"type": "refuse", **reply}, _encoder.encode(error))
+            self._channel.send({"type": "refuse", **reply}, _encoder.encode(error))
         else:
-            self._send({"type": "answer", **reply}, answer)
+            self._channel.send({"type": "answer", **reply}, answer)
         finally:
             call.requests -= 1
-
-
-class _Ending:
-    """Leaves a call behind in no other way than ended."""
-
-    def __init__(self, host: ActionHost, call: _Call) -> None:
-        self._host = host
-        self._call = call
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        self._host.forget(self._call)
 
 
 def _result(call: _Call) -> bytes:

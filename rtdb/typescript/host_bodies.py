@@ -1,14 +1,12 @@
-"""Frames of an action host, and the bodies among them (`javascript/actions/`: `channel.js`, `bodies.js`).
+"""The bodies of HTTP messages and files that pass between us and an action host (`javascript/actions/bodies.js`).
 
-What comes out of such a process may be the work of the app's code, which shares the process with ours: it is held to
-what our own code would say. A body never takes more memory here than one window.
+Many at once, in pieces, both ways. A body never takes more memory here than one window, whatever the process says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
 import trio
 
 from rtdb.errors import DeveloperError
@@ -16,36 +14,15 @@ from rtdb.link.body_stream import BodyReceiver, BodySender
 from rtdb.link.frames import BodyChunk, BodyCredit
 from rtdb.link.link import Message
 from rtdb.typescript.action_calls import Read
+from rtdb.typescript.host_channel import Frame, HostGarbledError
 
-__all__ = ["Bodies", "BodyBrokenError", "Frame", "HostGarbledError"]
-
-
-class HostGarbledError(Exception):
-    """The process says what it must not."""
+__all__ = ["Bodies", "BodyBrokenError"]
 
 
 class BodyBrokenError(DeveloperError):
     """A body broke off where it comes from."""
 
     default_code = "BodyBroken"
-
-
-class Frame(msgspec.Struct):
-    """The header of what the process says."""
-
-    type: str
-    call: int = 0
-    number: int = 0
-    op: str = ""
-    level: str = ""
-    refused: str | None = None
-    status: int = 0
-    headers: list[tuple[str, str]] = []
-    body: int | None = None
-    bytes: int = 0
-    last: bool = False
-    message: str = ""
-    version: str = ""
 
 
 class Bodies:

@@ -204,6 +204,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.typescript.action_host",
         "rtdb.typescript.action_hosts",
         "rtdb.typescript.host_bodies",
+        "rtdb.typescript.host_channel",
     ),
     "hypercorn": ("rtdb.gateway", "rtdb.http"),
     "starlette": ("rtdb.gateway", "rtdb.http", "rtdb.dashboard"),

@@ -9,7 +9,8 @@ import pytest
 import trio
 import trio.testing
 
-from rtdb.typescript.host_bodies import Bodies, BodyBrokenError, Frame, HostGarbledError
+from rtdb.typescript.host_bodies import Bodies, BodyBrokenError
+from rtdb.typescript.host_channel import Frame, HostGarbledError
 
 WINDOW = 100
 
