@@ -21,6 +21,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rtdb.functions.typescript import transaction_syscalls
+from rtdb.functions.typescript.refusals import Refusals
 from rtdb.functions.typescript.transaction_syscalls import TransactionSyscalls
 from rtdb.link.frames import Outcome
 from rtdb.transaction.query_stream import QueryStream
@@ -70,7 +71,7 @@ looks = st.one_of(
 queries_of_steps = st.builds(
     lambda steps, fails: {"kind": "query", "steps": steps, "fails": fails},
     st.lists(looks, min_size=1, max_size=4),
-    st.sampled_from([False, False, False, True]),
+    st.sampled_from(["", "", "", "at once", "in the end"]),
 )
 asks = st.builds(
     lambda program, language, stale: {"op": "ask", "program": program, "language": language, "stale": stale},
@@ -91,7 +92,7 @@ changes = st.one_of(
 plain = st.builds(
     lambda steps, fails: {"steps": steps, "fails": fails},
     st.lists(changes | looks, max_size=4),
-    st.sampled_from([False, False, False, True]),
+    st.sampled_from(["", "", "", "at once", "in the end"]),
 )
 nested = st.builds(
     lambda program, language, limits: {"op": "nested", "program": program, "language": language, "limits": limits},
@@ -102,7 +103,7 @@ nested = st.builds(
 mutations = st.builds(
     lambda steps, fails: {"kind": "mutation", "steps": steps, "fails": fails},
     st.lists(changes | changes | looks | asks | nested, min_size=1, max_size=6),
-    st.sampled_from([False] * 6 + [True]),
+    st.sampled_from([*[""] * 6, "at once", "in the end"]),
 )
 programs = st.lists(mutations | mutations | queries_of_steps, min_size=1, max_size=5)
 FIRST = {
@@ -111,7 +112,7 @@ FIRST = {
         {"op": "insert", "table": "strict", "fields": {"kind": "x", "value": 1.0}},
         *({"op": "insert", "table": "loose", "fields": {"n": float(n), "a": n % 3 == 0}} for n in range(9)),
     ],
-    "fails": False,
+    "fails": "",
 }
 
 
@@ -248,6 +249,7 @@ CHANGES: dict[str, tuple[Any, str, Any]] = {
     "a row is left out": (QueryStream, "next_batch", without_last),
     "the end of a query is not read": (QueryStream, "take_end", lambda stream: None),
     "a patch does not remove fields": (transaction_syscalls, "is_undefined", lambda field: False),
+    "an error loses its code": (Refusals, "code_of", lambda self, thrown, otherwise: otherwise),
     "ids are of every table": (TransactionSyscalls, "call_synchronous", lambda *_: b'{"id":"x"}'),
 }
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import msgspec
 
-from rtdb.errors import DeveloperError
+from rtdb.errors import DeveloperError, RtdbError
 from rtdb.functions.action_context import ActionOperations
 from rtdb.functions.app import App
 from rtdb.functions.blob import Blob
@@ -21,6 +21,7 @@ from rtdb.functions.error_report import is_ours
 from rtdb.functions.function_handle import function_handle
 from rtdb.functions.log_lines import LogLevel
 from rtdb.functions.typescript.addresses import Address, path_of_address
+from rtdb.functions.typescript.refusals import Refusals
 from rtdb.functions.typescript.syscall_arguments import Arguments, invalid_argument, value_argument
 from rtdb.link.frames import FunctionKind
 from rtdb.storage.system_tables import SCHEDULED_FUNCTIONS_TABLE
@@ -96,6 +97,8 @@ class ActionSyscalls:
         self._operations = operations
         self._invocation = invocation
         self._instance_name = instance_name
+        self.refusals = Refusals()
+        """What the code was told of failures, which may be what it fails with."""
 
     def log(self, level: str, text: str) -> None:
         self._invocation.log_lines.add(_LEVELS.get(level, "LOG"), text)
@@ -104,17 +107,21 @@ class ActionSyscalls:
         """Return the JSON of an answer. Raises Refusal."""
         operation = _operations.get(op)
         if operation is None:
-            raise Refusal(f"Unknown async operation {op}")
+            raise self._refusal(DeveloperError(f"Unknown async operation {op}", code="UnknownAsyncOperation"))
         try:
             return await operation.answer(self, operation.arguments.parse(args), bodies)
         except ConvexError as error:
             raise Refusal(error.message, encode(error.data)) from None
         except CallFailed as failed:
-            raise Refusal(as_exception(failed.error).message) from None
+            raise self._refusal(as_exception(failed.error)) from None
         except Exception as error:
             if is_ours(error):
                 raise
-            raise Refusal(error.message if isinstance(error, DeveloperError) else str(error)) from None
+            raise (self._refusal(error) if isinstance(error, RtdbError) else Refusal(str(error))) from None
+
+    def _refusal(self, error: RtdbError) -> Refusal:
+        self.refusals.note(error)
+        return Refusal(error.message)
 
     # --- other functions ----------------------------------------------------------------------------------------------
 
@@ -154,6 +161,14 @@ class ActionSyscalls:
     @_answers("1.0/actions/vectorSearch", "vectorSearch", _Empty)
     async def _vector_search(self, asked: _Empty, _: CallBodies) -> bytes:
         raise DeveloperError("Vector search is not supported by this server.", code="VectorSearchUnsupported")
+
+    @_answers("1.0/createServiceToken", "createServiceToken", _Empty)
+    async def _service_token(self, asked: _Empty, _: CallBodies) -> bytes:
+        raise _no_services("createServiceToken")
+
+    @_answers("1.0/getServiceUrl", "getServiceUrl", _Empty)
+    async def _service_url(self, asked: _Empty, _: CallBodies) -> bytes:
+        raise _no_services("getServiceUrl")
 
     # --- who asks, and where ------------------------------------------------------------------------------------------
 
@@ -241,6 +256,14 @@ def _reader(blob: Blob) -> Read:
         return await anext(pieces, None)
 
     return read
+
+
+def _no_services(method: str) -> DeveloperError:
+    return DeveloperError(
+        f"`{method}` is not supported by this server: the services it is for are of Convex's cloud. Call a service of "
+        "your own with `fetch`, and keep its key in an environment variable.",
+        code="ServicesUnsupported",
+    )
 
 
 def _object(parsed: Any, method: str) -> dict[str, Value]:

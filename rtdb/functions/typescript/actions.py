@@ -18,9 +18,11 @@ from rtdb.functions.action_context import ActionOperations
 from rtdb.functions.app import App
 from rtdb.functions.call_steps import CallFailed, result_too_large
 from rtdb.functions.context import Invocation
+from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.error_report import cut_message
 from rtdb.functions.http_message import Body, Request, Response
 from rtdb.functions.typescript.action_syscalls import ActionSyscalls, Pieces
+from rtdb.functions.typescript.refusals import Refusals
 from rtdb.link.frames import ExecutionError
 from rtdb.typescript.action_calls import (
     ActionHostDied,
@@ -93,7 +95,7 @@ class TypeScriptActions:
         except ResultTooLarge as large:
             raise result_too_large(path, large.result_bytes, self._limits) from None
         except (ActionThrew, ActionHostDied) as ended:
-            raise self._failed(path.short, ended) from None
+            raise self._failed(path.short, ended, syscalls) from None
 
     async def answer(
         self,
@@ -117,11 +119,11 @@ class TypeScriptActions:
             host = await self.hosts["isolate"].host(variables)
             await host.answer(HTTP_MODULE, asked, variables, syscalls, disconnected, respond_to)
         except (ActionThrew, ActionHostDied) as ended:
-            raise self._failed(f"{request.method} {request.path}", ended) from None
+            raise self._failed(f"{request.method} {request.path}", ended, syscalls) from None
 
-    def _failed(self, name: str, ended: ActionThrew | ActionHostDied) -> CallFailed:
+    def _failed(self, name: str, ended: ActionThrew | ActionHostDied, syscalls: ActionSyscalls) -> CallFailed:
         if isinstance(ended, ActionThrew):
-            return CallFailed(_thrown_error(ended, self._limits))
+            return CallFailed(_thrown_error(ended, syscalls.refusals, self._limits))
         return CallFailed(_death_error(name, ended, self._limits))
 
 
@@ -148,21 +150,20 @@ def _deno(modules: ModuleSet, config: Config) -> HostKind:
 
 def _node(app: NodeApp, limits: Limits) -> HostKind:
     def start() -> NodeProcess:
-        executable = app.executable
-        assert executable is not None, "it has been there to analyze the modules"
-        return NodeProcess(executable, app.directory, heap_bytes_max=limits.typescript_action_heap_bytes_max)
+        return NodeProcess(app.executable(), app.directory, heap_bytes_max=limits.typescript_action_heap_bytes_max)
 
     return HostKind("node", start, node_header(app), b"", keeps_variables=True)
 
 
-def _thrown_error(threw: ActionThrew, limits: Limits) -> ExecutionError:
+def _thrown_error(threw: ActionThrew, refusals: Refusals, limits: Limits) -> ExecutionError:
     message, data = threw.message, threw.data
+    code = refusals.code_of(message, "FunctionError")
     if data is not None:
         try:
-            data = canonicalize(data)
+            code, data = ConvexError.default_code, canonicalize(data)
         except DeveloperError as invalid:
             message, data = f"Uncaught Error: ConvexError with invalid data: {invalid.message}", None
-    return ExecutionError("FunctionError", cut_message(message, limits), threw.frames, data)
+    return ExecutionError(code, cut_message(message, limits), threw.frames, data)
 
 
 def _death_error(name: str, died: ActionHostDied, limits: Limits) -> ExecutionError:

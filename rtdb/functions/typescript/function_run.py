@@ -15,13 +15,14 @@ from typing import Final, get_args
 import structlog
 
 from rtdb.config import Limits
-from rtdb.errors import BadRequestError, DeveloperError
+from rtdb.errors import BadRequestError, DeveloperError, RtdbError
 from rtdb.functions.app import App, AppFunction
 from rtdb.functions.call_steps import CallFailed, CallTerminated, as_exception
 from rtdb.functions.convex_error import ConvexError
 from rtdb.functions.error_report import cut_message, is_ours
 from rtdb.functions.function_scope import FunctionScope
 from rtdb.functions.log_lines import LogLevel
+from rtdb.functions.typescript.refusals import Refusals
 from rtdb.functions.typescript.transaction_syscalls import ENVIRONMENT_VARIABLE, TransactionSyscalls
 from rtdb.link.frames import ExecutionError
 from rtdb.typescript.host import Host, HostDied
@@ -73,6 +74,7 @@ class _FunctionRun:
         self._scope = scope
         self._limits = limits
         self._syscalls = TransactionSyscalls(app, function, scope)
+        self._refusals = Refusals()
         self._failure: Exception | None = None
         """Why the call fails, whatever its code goes on to do."""
 
@@ -148,7 +150,7 @@ class _FunctionRun:
             return Refused(number, error.message, encode(error.data))
         except CallFailed as failed:
             # A function that is named and cannot be had.
-            return Refused(number, as_exception(failed.error).message)
+            return self._refused(number, as_exception(failed.error))
         except RecursionError:
             return Refused(number, f"The arguments of {request.op} are nested too deeply")
         except Exception as error:
@@ -156,7 +158,13 @@ class _FunctionRun:
                 self._scope.transaction.fail(error)
                 self._failure = error
                 return Answered(number, b"null")
+            if isinstance(error, RtdbError):
+                return self._refused(number, error)
             return Refused(number, f"{error}" or type(error).__name__)
+
+    def _refused(self, number: int, error: RtdbError) -> Reply:
+        self._refusals.note(error)
+        return Refused(number, error.message)
 
     def _variable(self, args: bytes) -> bytes:
         """Return the JSON of a variable. ``process.env`` knows no errors: the call fails by one that is unreadable."""
@@ -169,7 +177,8 @@ class _FunctionRun:
             return b"null"
 
     def _error(self, threw: Threw) -> ExecutionError:
-        code, message, data = threw.code, threw.message, threw.data
+        message, data = threw.message, threw.data
+        code = self._refusals.code_of(message, threw.code)
         if data is not None:
             try:
                 code, data = ConvexError.default_code, canonicalize(data)

@@ -261,6 +261,14 @@ class TransactionSyscalls:
     def _identity(self, _: _Empty) -> bytes:
         return self._scope.invocation.look_at_identity() or _NULL
 
+    @_answers("1.0/signJwt", "auth.signJwt", _Empty, kinds=_MUTATION)
+    def _sign_token(self, _: _Empty) -> bytes:
+        raise DeveloperError(
+            "`ctx.auth.signJwt` is not supported by this server, which issues no tokens. Sign one in an action, with a "
+            "key of your own.",
+            code="SignJwtUnsupported",
+        )
+
     @_answers("1.0/getFunctionMetadata", "meta.getFunctionMetadata", _Empty)
     def _function_metadata(self, _: _Empty) -> bytes:
         return _json({"name": self._function.path.short, "componentPath": ""})

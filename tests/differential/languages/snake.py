@@ -107,9 +107,11 @@ def execute(ctx, program):
         except (KeyError, IndexError, AttributeError, TypeError):
             raise  # a mistake of ours
         except Exception as error:
+            if plan["fails"] == "at once":
+                raise
             data = json.loads(encode(error.data)) if isinstance(error, ConvexError) else None
             results.append(["error", str(error), data])
-    if plan["fails"]:
+    if plan["fails"] == "in the end":
         raise ConvexError("as the program says")
     return json.dumps({"ids": ids, "results": results})
 

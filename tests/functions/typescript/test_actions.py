@@ -581,3 +581,24 @@ async def test_what_is_too_large_to_be_sent_is_an_error_of_its_action_and_of_no_
         assert (await bench.outcome(waiting)).result == b"0.0"
         assert bench.typescript is not None
         assert bench.typescript.hosts["isolate"].started == 1
+
+
+async def test_an_error_that_an_action_does_not_catch_keeps_its_code(tmp_path: Path) -> None:
+    source = """
+    const ask = (op: string) => (globalThis as any).Convex.asyncSyscall(op, "{}");
+    export const token = action({ handler: async () => {
+        try { await ask("1.0/createServiceToken"); } catch (error: any) { throw new Error(error.message); }
+    } });
+    export const caught = action({ handler: async () => {
+        try { await ask("1.0/getServiceUrl"); } catch (error: any) { return error.message; }
+    } });
+    export const url = action({ handler: async () => {
+        try { await ask("1.0/getServiceUrl"); } catch { throw new Error("no service"); }
+    } });
+    export const refused = action({ handler: async (ctx) => { await ctx.runMutation(api.notes.refuse, {}); } });
+    """
+    async with acting(tmp_path, source) as bench:
+        assert (await bench.error("m:token")).code == "ServicesUnsupported"
+        assert (await bench.act("m:caught")).startswith("`getServiceUrl` is not supported by this server")
+        assert (await bench.error("m:url")).code == "FunctionError"
+        assert (await bench.error("m:refused")).code == "ApplicationError"

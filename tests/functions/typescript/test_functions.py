@@ -303,6 +303,23 @@ def test_what_this_server_cannot_store_is_said(app: AppBench) -> None:
     assert "`ctx.db.vars.commitTs` is not supported" in app.error("messages:stamp").message
 
 
+@pytest.mark.parametrize(
+    ("path", "args", "code"),
+    [
+        ("messages:limited", {}, "TooManyDocumentsRead"),
+        ("messages:deep", {"n": 9}, "MaximumCallDepthExceeded"),
+        ("messages:later", {"ms": 0, "path": "messages:nothing"}, "InvalidScheduledFunction"),
+        ("messages:files", {"op": "sign"}, "SignJwtUnsupported"),
+        ("messages:files", {"op": "own"}, "FunctionError"),
+        ("messages:fail", {}, "FunctionError"),
+    ],
+)
+def test_what_fails_for_an_error_that_nobody_catches_has_its_code(
+    app: AppBench, path: str, args: Any, code: str
+) -> None:
+    assert app.error(path, args).code == code
+
+
 def test_a_session_request_is_answered_twice_and_done_once(app: AppBench) -> None:
     session = SessionRequest("s", 1)
     first = app.run("messages:send", {"author": "x", "body": "y"}, kind="mutation", session=session)
