@@ -45,7 +45,7 @@ from rtdb.typescript.node_analysis import analyze_node_modules
 from rtdb.typescript.node_app import node_app_of, node_modules_of
 from rtdb.values.function_path import parse_function_path
 
-__all__ = ["App", "AppFunction", "AppLoadError", "TableNames", "load_app", "load_schema"]
+__all__ = ["App", "AppFunction", "AppLoadError", "TableNames", "describe_python", "load_app", "load_schema"]
 
 SCHEMA_ERROR = "Hit an error while evaluating your schema:\n"
 RESERVED_MODULES = frozenset({"schema", "crons", "http", "auth_config"})
@@ -98,6 +98,18 @@ def load_app(
     except BaseException:
         host.close()
         raise
+
+
+def describe_python(directory: Path, limits: Limits) -> Description:
+    """Import the modules in Python and return what they are. Raises :class:`AppLoadError`.
+
+    Without the cron jobs that call functions of no such module: those in TypeScript are not here.
+    """
+    root = directory.resolve()
+    python, router = _load_python(root, limits)
+    paths = {function.path for function in python.functions}
+    crons = [job for job in python.crons if job.path in paths]
+    return App(root, [python._replace(crons=crons)], router=router).description
 
 
 def _analyze(host: Host, root: Path, modules: ModuleSet, variables: Mapping[str, str], limits: Limits) -> AppPart:

@@ -10,17 +10,16 @@ import os
 import re
 import resource
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rtdb.errors import BadRequestError
 from rtdb.typescript.deno import SCRIPTS, die_with_parent, limit_process_memory
+from rtdb.typescript.process_group import ProcessGroup
 
 __all__ = ["MAJOR_VERSION_MIN", "Node", "NodeProcess", "find_node"]
 
@@ -120,6 +119,13 @@ class NodeProcess:
             raise
         finally:
             theirs.close()
+        try:
+            self._group = ProcessGroup(self._process)
+        except OSError:
+            self._process.kill()
+            self._process.wait()
+            self.socket.close()
+            raise
         self._words = b""
         self._reader = threading.Thread(target=self._read, name="rtdb-node-output", daemon=True)
         self._reader.start()
@@ -136,8 +142,7 @@ class NodeProcess:
         """Kill the process if it has not ended; return its exit code (negative: the signal) and its last words."""
         self.socket.close()
         # What the app's code has started goes too, as far as it has stayed in the session.
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._group.kill()
         code = self._process.wait()
         self._reader.join(timeout=1.0)
         return code, self._words.decode("utf-8", "replace")

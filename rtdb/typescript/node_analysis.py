@@ -20,7 +20,7 @@ from rtdb.typescript.action_calls import start_header
 from rtdb.typescript.analysis import AnalysisError, AnalyzedFunction, AnalyzedModule
 from rtdb.typescript.module_set import ModuleSet
 from rtdb.typescript.node import NodeProcess
-from rtdb.typescript.node_app import NodeApp, node_modules_of
+from rtdb.typescript.node_app import NodeApp, NodeAppUnprepared, node_modules_of
 from rtdb.typescript.source_map import Position
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.thrown import describe
@@ -80,9 +80,10 @@ def analyze_node_modules(
 
 
 def _ask_node(app: NodeApp, modules: ModuleSet, variables: Mapping[str, str], limits: Limits) -> bytes:
-    executable = app.executable
-    if executable is None:
-        raise AnalysisError('The modules that say "use node" are not prepared on this server. Push the app again.')
+    try:
+        executable = app.executable()
+    except NodeAppUnprepared as error:
+        raise AnalysisError(str(error)) from error
     paths = [module.path for module in node_modules_of(modules) if not module.path.startswith("_deps/")]
     start = {**start_header(limits, variables), **node_header(app)}
     seconds = limits.typescript_start_seconds_max + limits.typescript_analysis_seconds_max

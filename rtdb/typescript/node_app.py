@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterable
 from hashlib import sha256
@@ -33,12 +32,21 @@ from rtdb.errors import BadRequestError
 from rtdb.typescript.deno import die_with_parent
 from rtdb.typescript.module_set import ModuleSet, TypeScriptModule, read_module_set
 from rtdb.typescript.node import find_node
+from rtdb.typescript.process_group import ProcessGroup
 
-__all__ = ["NodeApp", "NodeApps", "node_app_of", "node_modules_of"]
+__all__ = ["NodeApp", "NodeAppUnprepared", "NodeApps", "node_app_of", "node_modules_of"]
 
 _KEY_CHARACTERS: Final = 32
 _OUTPUT_CHARACTERS: Final = 2000
 _NOT_FOR_NODE: Final = frozenset({"http.js", "crons.js", "schema.js", "auth.config.js", "convex.config.js"})
+
+
+class NodeAppUnprepared(OSError):
+    """A directory is not there as it was made: somebody else has been at the server's data."""
+
+
+class _Prepared(msgspec.Struct):
+    node: str
 
 
 class NodeApp:
@@ -55,15 +63,16 @@ class NodeApp:
     def analysis(self) -> Path:
         return self.directory / "analysis.json"
 
-    @property
-    def executable(self) -> Path | None:
-        """The Node that it is for; None if the directory is not prepared."""
+    def executable(self) -> Path:
+        """Return the Node that it is for. Raises NodeAppUnprepared."""
         try:
-            return Path(
-                msgspec.json.decode((self.directory / "prepared.json").read_bytes(), type=dict[str, str])["node"]
-            )
-        except FileNotFoundError:
-            return None
+            prepared = msgspec.json.decode((self.directory / "prepared.json").read_bytes(), type=_Prepared)
+        except (OSError, msgspec.DecodeError) as error:
+            raise NodeAppUnprepared(
+                f'What Node needs for the modules that say "use node" is not in {self.directory}, or not as the server '
+                f"has made it ({error}). Start the server again, or push the app again: both make it anew."
+            ) from error
+        return Path(prepared.node)
 
 
 def node_modules_of(modules: ModuleSet) -> list[TypeScriptModule]:
@@ -173,11 +182,17 @@ def _run_npm(command: list[str], directory: Path, seconds_max: float) -> tuple[i
     )
     with process:
         try:
+            group = ProcessGroup(process)
+        except OSError:
+            process.kill()
+            raise
+        try:
             said, complaints = process.communicate(timeout=seconds_max)
         except BaseException:
             # What it has started has its output too, and would keep us waiting.
-            os.killpg(process.pid, signal.SIGKILL)
+            group.kill()
             raise
+        group.forget()
     return process.returncode, complaints or said
 
 

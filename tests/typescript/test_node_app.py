@@ -83,7 +83,7 @@ def test_modules_lie_where_node_finds_them_until_no_bundle_needs_them(tmp_path: 
     apps.prepare(bundle)
     apps.prepare(bundle)
     apps.prepare(other)
-    assert app.executable == Path(node_executable()).resolve()
+    assert app.executable() == Path(node_executable()).resolve()
     assert (app.modules / "mail.js").read_text().startswith(SOURCE)
     apps.collect([other])
     assert not app.directory.exists()

@@ -144,3 +144,19 @@ async def test_variables_that_change_during_long_actions_do_not_pile_up_processe
         assert [(await bench.outcome(call)).result for call in waiting] == [b"0.0", b"0.0"]
         assert (await bench.outcome(patient)).result == b'"3"'
         assert hosts.started == 3
+
+
+async def test_a_directory_that_is_not_as_it_was_made_fails_calls_and_not_the_runner(tmp_path: Path) -> None:
+    async with acting_in_node(tmp_path) as bench:
+        [prepared] = (tmp_path / "node").glob("*/prepared.json")
+        as_it_was = prepared.read_bytes()
+        for damaged in (b"", b'{"node": 7}', None):
+            if damaged is None:
+                prepared.unlink()
+            else:
+                prepared.write_bytes(damaged)
+            error = await bench.error("m:count")
+            assert error.code == "ActionHostUnavailable"
+            assert "Start the server again, or push the app again" in error.message
+        prepared.write_bytes(as_it_was)
+        assert await bench.act("m:count") == 1
