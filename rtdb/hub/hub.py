@@ -163,8 +163,12 @@ class Hub:
                     EXIT_CONFIGURATION,
                 )
             bundle_hash = await trio.to_thread.run_sync(self._bundles.store, given)
+        running = self._bundles.directory(bundle_hash)
+        # A deploy that was cut short by the end of the server has left its bundle, whole or not.
+        await trio.to_thread.run_sync(self._bundles.collect, {bundle_hash})
+        await trio.to_thread.run_sync(self._node_apps.collect, [running])
         try:
-            await trio.to_thread.run_sync(self._node_apps.prepare, self._bundles.directory(bundle_hash))
+            await trio.to_thread.run_sync(self._node_apps.prepare, running)
         except BadRequestError as error:
             raise HubFailure(f"the app cannot be loaded: {error.message}", EXIT_CONFIGURATION) from None
         except OSError as error:

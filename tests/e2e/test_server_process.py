@@ -37,6 +37,18 @@ def test_killing_the_outermost_process_leaves_no_child_behind(memberpulse: Serve
     assert not memberpulse.is_ready()
 
 
+def test_what_a_killed_server_left_half_written_goes_at_the_next_start(memberpulse: ServerProcess) -> None:
+    bundles = memberpulse.data_dir / "bundles"
+    [stored] = bundles.iterdir()
+    memberpulse.kill()
+    for half in (bundles / f".{stored.name}", bundles / "abandoned", memberpulse.data_dir / "node" / ".half"):
+        half.mkdir(parents=True)
+        (half / "module.py").write_text("half")
+    memberpulse.start()
+    assert list(bundles.iterdir()) == [stored]
+    assert list((memberpulse.data_dir / "node").iterdir()) == []
+
+
 def test_a_second_server_on_the_same_data_directory_is_refused(memberpulse: ServerProcess) -> None:
     second = rtdb("serve", "--data-dir", str(memberpulse.data_dir), "--port", "0")
     assert second.returncode == 78
