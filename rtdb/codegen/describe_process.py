@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from rtdb.config import Limits
-from rtdb.functions.app_loader import AppLoadError, load_app, load_schema
+from rtdb.functions.app_loader import AppLoadError, describe_python, load_schema
 from rtdb.functions.description import Description
 from rtdb.link.frames import ExecutionError
 
@@ -39,7 +39,7 @@ def describe(what: str, directory: Path) -> Description:
     # How large a schema may be is for the server to say.
     limits = Limits(tables_max=sys.maxsize, indexes_per_table_max=sys.maxsize, index_fields_max=sys.maxsize)
     if what == "app":
-        return load_app(directory, limits).description
+        return describe_python(directory, limits)
     schema = load_schema(directory, limits)
     return Description(functions=[], schema=None if schema is None else schema.to_json())
 

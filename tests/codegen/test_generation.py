@@ -216,3 +216,28 @@ def test_a_function_may_be_called_like_a_module_beside_it() -> None:
     assert "    > & {\n" in api
     assert '  "odd.name": {\n' in api
     assert "      default: FunctionReference<\n" in api
+
+
+@pytest.mark.slow
+def test_cron_jobs_may_call_functions_that_only_the_server_knows(tmp_path: Path) -> None:
+    crons = """
+        from rtdb import Crons
+
+        crons = Crons()
+        crons.interval("in TypeScript", "messages:clean", hours=1)
+        crons.interval("here", {path!r}, hours=1)
+    """
+    tick = """
+        from rtdb import mutation, query
+
+        @mutation(args={})
+        def tick(ctx): ...
+
+        @query(args={})
+        def look(ctx): ...
+    """
+    functions = write(tmp_path / "functions", clock=tick, crons=crons.format(path="clock:tick"))
+    assert generate(functions).files
+    write(functions, crons=crons.format(path="clock:look"))
+    with pytest.raises(AppProblem, match="schedules a query function"):
+        generate(functions)
