@@ -34,6 +34,9 @@ from tests.e2e.server_process import ServerProcess
 BROKEN = Path(__file__).parent / "broken"
 
 WAIT_SECONDS_MAX = 0.1
+WAIT_SHARE_MAX = 0.4
+"""Of the time that an index is built in. A machine with other things to do makes a write wait for longer than the
+seconds above, but it is slower in building too; only who waits for the building waits for most of it."""
 FILL_AT_ONCE = 4000
 SETTLE_SECONDS = 2.0
 
@@ -129,23 +132,29 @@ class Writers:
 @pytest.mark.parametrize("documents", [6_000, pytest.param(200_000, marks=pytest.mark.soak)])
 def test_no_write_waits_for_an_index_that_is_built(tmp_path: Path, documents: int) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        assert seconds_added_by_building(server, tmp_path / "app", documents) <= WAIT_SECONDS_MAX
+        assert not does_a_write_wait_for_building(server, tmp_path / "app", documents)
         assert server.stop() == 0
     compare_with_one_from_scratch(server.data_dir, tmp_path / "copy")
 
 
 def test_a_server_that_builds_an_index_in_one_go_is_noticed(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", program=BROKEN / "greedy_server.py") as server:
-        assert seconds_added_by_building(server, tmp_path / "app", 40_000) > WAIT_SECONDS_MAX
+        assert does_a_write_wait_for_building(server, tmp_path / "app", 40_000)
 
 
-def seconds_added_by_building(server: ServerProcess, app: Path, documents: int) -> float:
-    """Build an index under load, and return by how much the longest wait was longer than without."""
+def does_a_write_wait_for_building(server: ServerProcess, app: Path, documents: int) -> bool:
+    """Build an index under load, and return whether some write waited for most of it, and for longer than without."""
     fill(server, app, documents)
     writers = Writers(server)
+    told: list[float] = []
+
+    def note(event: dict[str, Any]) -> None:
+        if event["type"] == "indexing":
+            told.append(time.monotonic())
+
     with writers.running():
         begin = time.monotonic()
-        events = deploy(server, app_with(app, 2, "by_word"))
+        events = deploy(server, app_with(app, 2, "by_word"), meanwhile=note)
         end = time.monotonic()
         threading.Event().wait(max(end - begin, SETTLE_SECONDS))
     assert writers.failures == []
@@ -154,9 +163,10 @@ def seconds_added_by_building(server: ServerProcess, app: Path, documents: int) 
     assert built[-1]["total"] >= documents
     meanwhile, afterwards = writers.between(begin, end), writers.between(end, time.monotonic())
     assert len(meanwhile) > 20
-    print(f"longest waits (ms) while building in {end - begin:.1f} s: {_milliseconds(meanwhile)}")
+    building = told[-1] - told[0]
+    print(f"longest waits (ms) while building in {building:.2f} s: {_milliseconds(meanwhile)}")
     print(f"and without: {_milliseconds(afterwards)}")
-    return meanwhile[0] - afterwards[0]
+    return meanwhile[0] - afterwards[0] > WAIT_SECONDS_MAX and meanwhile[0] > WAIT_SHARE_MAX * building
 
 
 @pytest.mark.parametrize(("documents", "kills"), [(12_000, 1), pytest.param(200_000, 3, marks=pytest.mark.soak)])

@@ -69,6 +69,15 @@ async def dawdle(ctx, batch, number):
     await ctx.scheduler.run_after(0, "jobs:write", {"batch": f"{batch}, later", "number": number})
 
 
+@internal_action
+async def linger(ctx, batch, number):
+    """Write, wait until the number after it is written too, and schedule something."""
+    await ctx.run_mutation(write, {"batch": batch, "number": number})
+    while number + 1 not in await ctx.run_query(ran, {"batch": batch}):
+        await trio.sleep(0.02)
+    await ctx.scheduler.run_after(0, "jobs:write", {"batch": f"{batch}, later", "number": number})
+
+
 @query
 def ran(ctx, batch):
     """The numbers that have been written, in order, as often as they were."""
