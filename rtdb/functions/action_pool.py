@@ -28,7 +28,6 @@ import msgspec
 import structlog
 import trio
 
-from rtdb.alarm import Alarm
 from rtdb.config import Limits
 from rtdb.functions.action_execution import (
     ActionExecution,
@@ -36,6 +35,7 @@ from rtdb.functions.action_execution import (
     interrupted_error,
     too_many_actions_error,
 )
+from rtdb.functions.code_pool import CodePool
 from rtdb.functions.execution import ended_error, timed_out_error, unavailable_error
 from rtdb.functions.fleet import Fleet
 from rtdb.functions.pooled_action_runner import PooledActionRunner
@@ -73,13 +73,13 @@ class ActionOwner(Protocol):
         ...
 
 
-class ActionPool:
+class ActionPool(CodePool[PooledActionRunner]):
     """Runs actions on the action runners of one server."""
 
     def __init__(self, owner: ActionOwner, limits: Limits, *, start_runner: StartActionRunner) -> None:
         self._owner = owner
         self._limits = limits
-        self._fleet = Fleet(
+        fleet = Fleet(
             "action runner",
             self,
             None,
@@ -87,9 +87,9 @@ class ActionPool:
             start_process=start_runner,
             start_seconds_max=limits.runner_start_seconds_max,
         )
+        super().__init__(fleet, WATCH_SECONDS)
         self._waiting: deque[ActionExecution] = deque()
         self._last_call = 0
-        self._alarm = Alarm()
 
     # --- what the hub calls -------------------------------------------------------------------------------------------
 
@@ -128,10 +128,6 @@ class ActionPool:
         for runner in self._fleet.processes:
             runner.link.queue(frames.EnvironmentChanged())
 
-    def flush(self) -> None:
-        """Send what has been dispatched and answered."""
-        self._fleet.flush()
-
     def statistics(self) -> dict[str, int]:
         runners = self._fleet.processes
         return {
@@ -139,51 +135,6 @@ class ActionPool:
             "waiting": len(self._waiting),
             "running": sum(len(runner.running) for runner in runners),
         }
-
-    @property
-    def deployments(self) -> set[str]:
-        """Those whose code some action runner has or is about to have."""
-        return self._fleet.deployments
-
-    async def load(self, start: frames.RunnerStart) -> frames.RunnerReady:
-        """Load other code beside that in use, and return what the first action runner says of it.
-
-        Then either :meth:`switch` or :meth:`discard`.
-        """
-        self._wake()
-        return await self._fleet.load(start, self._limits.action_runners)
-
-    async def describe(self, start: frames.RunnerStart) -> frames.RunnerReady:
-        """Load other code in one action runner, for what it says of it. Then :meth:`discard` it."""
-        self._wake()
-        return await self._fleet.load(start, 1)
-
-    async def wait_loaded(self) -> None:
-        """Wait until every action runner that was started with the next code is there or has failed."""
-        await self._fleet.wait_loaded()
-
-    def switch(self) -> None:
-        """Use the next code from now on, or none if none was loaded: the app that has been deployed has no actions."""
-        self._wake()
-        for runner in self._fleet.switch():
-            self._retire(runner)
-        now = trio.current_time()
-        self._fill(now)
-        self._dispatch_waiting(now)
-
-    def discard(self) -> None:
-        """Forget the next code, if there is any: it will not be deployed."""
-        self._wake()
-        self._fleet.discard()
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep the pool alive until cancelled; every action runner is dead when this returns."""
-        async with trio.open_nursery() as nursery:
-            await nursery.start(self._fleet.run)
-            task_status.started()
-            while True:
-                due = await self._alarm.wait()
-                self._watch(trio.current_time(), due)
 
     # --- dispatching --------------------------------------------------------------------------------------------------
 
@@ -215,6 +166,15 @@ class ActionPool:
                 execution.failed(unavailable_error(seconds_max))
 
     # --- lives of action runners --------------------------------------------------------------------------------------
+
+    def _count_to_load(self) -> int:
+        return self._limits.action_runners
+
+    def _switched(self, earlier: list[PooledActionRunner], now: float) -> None:
+        for runner in earlier:
+            self._retire(runner)
+        self._fill(now)
+        self._dispatch_waiting(now)
 
     def _fill(self, now: float) -> None:
         for _ in range(self._missing()):
@@ -300,10 +260,6 @@ class ActionPool:
             self._waiting.appendleft(execution)
 
     # --- the watch ----------------------------------------------------------------------------------------------------
-
-    def _wake(self) -> None:
-        """Something has changed: have a look soon, and go on looking until there is nothing to look after."""
-        self._alarm.set(trio.current_time() + WATCH_SECONDS)
 
     def _is_at_rest(self) -> bool:
         """Whether nothing will need a look before something is said or asked: every runner is there and idle."""

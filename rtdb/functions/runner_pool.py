@@ -33,9 +33,9 @@ from typing import Protocol
 import structlog
 import trio
 
-from rtdb.alarm import Alarm
 from rtdb.config import Limits
 from rtdb.functions.call_queue import CallQueue
+from rtdb.functions.code_pool import CodePool
 from rtdb.functions.execution import (
     Execution,
     deployment_changed_error,
@@ -82,7 +82,7 @@ class RunnerOwner(Protocol):
         ...
 
 
-class RunnerPool:
+class RunnerPool(CodePool[PooledRunner]):
     """Runs executions on a bounded number of runners.
 
     ``start_runner`` starts one, and ``file_bytes`` tells how large the database file is.
@@ -99,7 +99,7 @@ class RunnerPool:
     ) -> None:
         self._owner = owner
         self._limits = limits
-        self._fleet = Fleet(
+        fleet = Fleet(
             "runner",
             self,
             start,
@@ -107,10 +107,10 @@ class RunnerPool:
             start_process=start_runner,
             start_seconds_max=limits.runner_start_seconds_max,
         )
+        super().__init__(fleet, WATCH_SECONDS)
         self._waiting = CallQueue()
         self._submitted = 0
         self._times = RunTimes()
-        self._alarm = Alarm()
         self._heads = HeadWatch(limits, self._times, file_bytes)
         self._lane: PooledRunner | None = None
         self._lane_changed: Callable[[PooledRunner | None], None] | None = None
@@ -145,10 +145,6 @@ class RunnerPool:
         self._wake()
         self._lane.dispatch(execution, 0.0, trio.current_time())
 
-    def flush(self) -> None:
-        """Send what has been dispatched."""
-        self._fleet.flush()
-
     def statistics(self) -> dict[str, int]:
         runners = self._fleet.processes
         return {
@@ -156,57 +152,6 @@ class RunnerPool:
             "waiting": len(self._waiting),
             "running": sum(len(runner.running) for runner in runners),
         }
-
-    @property
-    def deployments(self) -> set[str]:
-        """Those whose code some runner has or is about to have."""
-        return self._fleet.deployments
-
-    async def load(self, start: frames.RunnerStart) -> frames.RunnerReady:
-        """Load other code in runners beside those in use, and return what the first one says of it.
-
-        Then either :meth:`switch` or :meth:`discard`.
-        """
-        self._wake()
-        return await self._fleet.load(start, self._limits.runners_min + (self._lane_changed is not None))
-
-    async def describe(self, start: frames.RunnerStart) -> frames.RunnerReady:
-        """Load other code in one runner, for what it says of it. Then :meth:`discard` it."""
-        self._wake()
-        return await self._fleet.load(start, 1)
-
-    async def wait_loaded(self) -> None:
-        """Wait until every runner that was started with the next code is there, or has failed."""
-        await self._fleet.wait_loaded()
-
-    def switch(self) -> None:
-        """Use the next code, which has been deployed, from now on: the runners in use finish what they have and end."""
-        self._wake()
-        earlier = self._fleet.switch()
-        # Functions of the same name are other functions now.
-        self._times.clear()
-        for runner in sorted(earlier, key=lambda runner: runner.is_lane):
-            self._retire(runner)
-        now = trio.current_time()
-        self._fill(now)
-        self._choose_lane(now)
-        self._dispatch_waiting(now)
-
-    def discard(self) -> None:
-        """Forget the next code, if there is any: it will not be deployed."""
-        self._wake()
-        self._fleet.discard()
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Keep the pool alive until cancelled; every runner is dead when this returns."""
-        async with trio.open_nursery() as nursery:
-            await nursery.start(self._fleet.run)
-            self._wake()
-            self._fill(trio.current_time())
-            task_status.started()
-            while True:
-                due = await self._alarm.wait()
-                self._watch(trio.current_time(), due)
 
     # --- dispatching --------------------------------------------------------------------------------------------------
 
@@ -272,6 +217,22 @@ class RunnerPool:
             execution.failed(error)
 
     # --- lives of runners ---------------------------------------------------------------------------------------------
+
+    def _begin(self, now: float) -> None:
+        self._wake()
+        self._fill(now)
+
+    def _count_to_load(self) -> int:
+        return self._limits.runners_min + (self._lane_changed is not None)
+
+    def _switched(self, earlier: list[PooledRunner], now: float) -> None:
+        # Functions of the same name are other functions now.
+        self._times.clear()
+        for runner in sorted(earlier, key=lambda runner: runner.is_lane):
+            self._retire(runner)
+        self._fill(now)
+        self._choose_lane(now)
+        self._dispatch_waiting(now)
 
     def _fill(self, now: float) -> None:
         """Start runners up to the minimum, and one for the lane while it has none."""
@@ -388,10 +349,6 @@ class RunnerPool:
                 self._waiting.push(head, now)
 
     # --- the watch ----------------------------------------------------------------------------------------------------
-
-    def _wake(self) -> None:
-        """Something has changed: have a look soon, and go on looking until there is nothing to look after."""
-        self._alarm.set(trio.current_time() + WATCH_SECONDS)
 
     def _watch(self, now: float, due: float) -> None:
         held_up = self._heads.look(self._fleet.processes, now, due=due)
