@@ -24,7 +24,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import msgspec
 import structlog
 
 from rtdb.clock import Clock, Random
@@ -46,6 +45,7 @@ from rtdb.functions.function_calls import FunctionCalls
 from rtdb.functions.inline_query import INLINE_QUERY_PATH, evaluate
 from rtdb.functions.log_lines import LogLines
 from rtdb.functions.services import Services
+from rtdb.functions.session_records import SessionRecords
 from rtdb.link.frames import (
     Call,
     ExecutionError,
@@ -53,12 +53,10 @@ from rtdb.link.frames import (
     Outcome,
     ReadRange,
     ScheduledRun,
-    SessionRequest,
     Write,
 )
 from rtdb.scheduler.work import Ending, Work
 from rtdb.scheduler.works import WORKS
-from rtdb.storage.system_tables import SESSION_REQUESTS_TABLE, session_request_id
 from rtdb.transaction.near_limit import is_near, near_limit
 from rtdb.transaction.snapshot import Snapshot
 from rtdb.transaction.transaction import Transaction
@@ -134,8 +132,6 @@ class _Execution:
         self._invocation.request = call.origin.request
         self._kind: FunctionKind = "mutation" if call.kind == "mutation" else "query"
         self._transaction = self._begin(writable=self._kind == "mutation")
-        self._record_id = b""
-        """Of the session's request, once it has been looked for."""
         self._replayed_ts: int | None = None
         self._has_ended_work = False
         """Whether what has failed is a scheduled run, and the failure is to be committed."""
@@ -180,14 +176,18 @@ class _Execution:
     def _run_app(self) -> bytes:
         function = find_function(self._app, self._call.path, internal=self._call.internal)
         self._check_kind(function.path, function.kind)
-        if function.kind == "mutation":
-            replayed = self._replay()
-            if replayed is not None:
-                return replayed
+        records: SessionRecords | None = None
+        if function.kind == "mutation" and self._call.session is not None:
+            records = SessionRecords(self._transaction, self._call.session, self._limits)
+            if (recorded := records.find()) is not None:
+                self._invocation.log_lines.lines[:] = recorded.log_lines
+                self._replayed_ts = recorded.ts
+                return recorded.result
         calls = FunctionCalls(self._app, self._transaction, self._invocation, self._services, self._limits)
         result, self._journal = calls.call(function, self._call.args, self._call.journal)
         self._warn(len(self._call.args), len(result))
-        self._record(result)
+        if records is not None:
+            records.add(result, self._invocation.log_lines.lines)
         return result
 
     def _run_scheduled(self, run: ScheduledRun) -> bytes:
@@ -302,55 +302,6 @@ class _Execution:
             self._transaction = self._begin(writable=kind == "mutation")
         if wanted not in (kind, "any") or kind == "action":
             raise wrong_kind(path, wanted, kind)
-
-    # --- session requests ---------------------------------------------------------------------------------------------
-
-    def _replay(self) -> bytes | None:
-        """Return the recorded result if this request has been committed before (sync-protocol §7.3)."""
-        session = self._call.session
-        if session is None:
-            return None
-        self._record_id = session_request_id(session.session, session.request)
-        stored = self._transaction.platform.get_stored(SESSION_REQUESTS_TABLE, self._record_id)
-        if stored is None:
-            return None
-        record = msgspec.json.decode(stored.data, type=_SessionRecord)
-        self._invocation.log_lines.lines[:] = record.logLines
-        self._replayed_ts = stored.ts
-        return record.result.encode()
-
-    def _record(self, result: bytes) -> None:
-        """Record the result in the mutation's own transaction, so that either both or none is committed."""
-        session = self._call.session
-        if session is None or self._kind != "mutation":
-            return
-        fields = {
-            "session": session.session,
-            "request": float(session.request),
-            "result": result.decode(),
-            "logLines": self._invocation.log_lines.lines,
-        }
-        # Looked for, and not found, before the function ran.
-        self._transaction.platform.insert(SESSION_REQUESTS_TABLE, self._record_id, fields)
-        self._forget_request(session)
-
-    def _forget_request(self, session: SessionRequest) -> None:
-        """Delete the record that this one pushes out of the session's newest ``session_requests_max``.
-
-        A session numbers its mutations and actions together, and only mutations have records: one whose successor by
-        that distance is an action stays until it is too old by days.
-        """
-        number = session.request - self._limits.session_requests_max
-        if number < 0:
-            return
-        pushed_out = session_request_id(session.session, number)
-        if self._transaction.platform.get_stored(SESSION_REQUESTS_TABLE, pushed_out) is not None:
-            self._transaction.platform.delete(SESSION_REQUESTS_TABLE, pushed_out)
-
-
-class _SessionRecord(msgspec.Struct):
-    result: str
-    logLines: list[str]
 
 
 def _system_error(call: Call, error: Exception, code: str, status: int) -> ExecutionError:
