@@ -27,8 +27,8 @@ from rtdb.storage.keys import BY_CREATION_TIME, BY_ID, index_number
 from rtdb.storage.system_tables import DEPLOYMENTS_TABLE, ENVIRONMENT_VARIABLES_TABLE
 from rtdb.values.json_codec import encode
 from tests.application.test_application import START_TS, WRITE, Bench
+from tests.functions.pool_bench import START
 from tests.functions.scripted_action_runners import ScriptedActionRunner, action_outcome
-from tests.functions.test_runner_pool import START
 
 
 @asynccontextmanager

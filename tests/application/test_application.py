@@ -45,9 +45,9 @@ from rtdb.link.frames import (
 )
 from rtdb.link.link import Link, Message
 from rtdb.values.json_codec import encode
+from tests.functions.pool_bench import START
 from tests.functions.scripted_action_runners import ScriptedActionRunners
 from tests.functions.scripted_runners import ScriptedRunner, ScriptedRunners, outcome
-from tests.functions.test_runner_pool import START
 from tests.transaction.workbench import ManualClock
 
 SECOND = 10**9

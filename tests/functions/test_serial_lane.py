@@ -26,8 +26,8 @@ from rtdb.link.frames import (
     Stale,
     Write,
 )
+from tests.functions.pool_bench import START, Recorded
 from tests.functions.scripted_runners import ScriptedRunner, ScriptedRunners, call, outcome
-from tests.functions.test_runner_pool import START, Recorded
 
 WRITE = Write(10001, b"i" * 16, b"{}")
 
