@@ -2,7 +2,8 @@
 
 ==================  ===================================================================================================
 ``module_set``      a push of such modules as data, and as files of a bundle
-``host``            the process that runs queries and mutations, for one that can wait: begin here
+``host``            the process that runs queries and mutations, for one that can wait: begin here; ``channel`` carries
+                    its frames
 ``steps``           what that process and its owner say to each other
 ``analysis``        what the modules contain
 ``deno``            where Deno is, and how it is started so that its code can reach nothing

@@ -2,7 +2,7 @@
 
 One Deno process without permissions (`deno.py`), one module set, and any number of executions inside each other: while
 an execution waits for its syscalls, another may begin, as ``ctx.runQuery`` wants it. The owner drives; the process only
-ever answers. The frames, both ways (`javascript/channel.js` has the bytes)::
+ever answers. The frames, both ways (`channel.py` has the bytes)::
 
     start, load, analyze, begin, resume, abandon        ─▶
     hello, loaded, analyzed, syscalls, returned, threw  ◀─
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
@@ -28,19 +27,18 @@ import msgspec
 from rtdb.config import MIB, Limits
 from rtdb.link.supervisor import EXIT_SOFTWARE
 from rtdb.typescript.analysis import Analysis, AnalysisError, analyzable, read_analysis
+from rtdb.typescript.channel import Channel, Frame, GarbledError
 from rtdb.typescript.deno import Deno, DenoUnavailable, ending_of
 from rtdb.typescript.module_set import ModuleSet
 from rtdb.typescript.stack import SourceMaps
 from rtdb.typescript.steps import (
     Answered,
     Invocation,
-    LogLine,
     Refused,
     Reply,
     Returned,
     Rows,
     Step,
-    StreamUse,
     SyscallRequest,
     Syscalls,
     Threw,
@@ -51,8 +49,6 @@ __all__ = ["Host", "HostDied", "HostUnavailable"]
 
 HostUnavailable = DenoUnavailable
 
-_HEAD_BYTES: Final = 4
-_MORE: Final = 1 << 31
 _EXIT_IN_DOUBT: Final = 3
 """Of a process whose function ran out of time, or of stack, in the middle of a wait for us."""
 _OWN_HEAP_BYTES: Final = 64 * MIB
@@ -73,38 +69,9 @@ class HostDied(Exception):
         """By somebody else, which is not the doing of what was running."""
 
 
-class _Error(msgspec.Struct, frozen=True):
-    """Why an execution failed: one of these is given."""
-
-    described: str | None = None
-    refused: str | None = None
-    timedOut: bool = False
-    stuck: bool = False
-
-
-class _Frame(msgspec.Struct):
-    """The header of what the process says."""
-
-    type: str
-    execution: int = 0
-    requests: list[tuple[int, str, bool, int | None]] = []
-    logs: list[LogLine] = []
-    streams: list[StreamUse] = []
-    time: bool = False
-    milliseconds: float = 0.0
-    error: _Error = _Error()
-    failures: list[str] = []
-    deno: str = ""
-
-
 _STEPS: Final = {"syscalls", "returned", "threw"}
 
-_decoder = msgspec.json.Decoder(_Frame)
 _encoder = msgspec.json.Encoder()
-
-
-class _Garbled(Exception):
-    """The process says what it must not."""
 
 
 class Host:
@@ -114,6 +81,8 @@ class Host:
         self._limits = limits
         self._binary = binary
         self._deno: Deno | None = None
+        self._channel: Channel
+        """To the process there is now."""
         self._modules: ModuleSet | None = None
         self._maps: SourceMaps | None = None
         self._is_tested = False
@@ -147,6 +116,7 @@ class Host:
             heap_bytes_max=limits.typescript_heap_bytes_max + _OWN_HEAP_BYTES,
             binary=self._binary,
         )
+        self._channel = Channel(self._deno.socket, limits.frame_bytes_max)
         start = {
             "type": "start",
             # What the first process has shown of this Deno need not be shown again by those that replace it.
@@ -303,7 +273,7 @@ class Host:
             return Returned(result=payload[0], **_common(frame))
         return self._threw(frame)
 
-    def _threw(self, frame: _Frame) -> Threw:
+    def _threw(self, frame: Frame) -> Threw:
         code, message, frames, data = "FunctionError", "", "", None
         error = frame.error
         if error.described is not None:
@@ -322,46 +292,26 @@ class Host:
 
     def _exchange(
         self, header: dict[str, Any], lines: Sequence[bytes], seconds_max: float, expected: Set[str]
-    ) -> tuple[_Frame, list[bytes]]:
+    ) -> tuple[Frame, list[bytes]]:
         """Send a frame and return the one that comes back, of one of these types. Raises HostDied."""
         self._send(header, lines)
-        assert self._deno is not None
         try:
-            self._deno.socket.settimeout(seconds_max)
-            head, *payload = self._receive(self._deno.socket)
-            frame = _decoder.decode(head)
+            frame, payload = self._channel.receive(seconds_max)
             if frame.type not in expected:
-                raise _Garbled(f"it sent a frame of type {frame.type}")
+                raise GarbledError(f"it sent a frame of type {frame.type}")
             return frame, payload
         except TimeoutError:
             self._died(f"it said nothing for {seconds_max:g} s", timed_out=True)
         except OSError as error:
             self._died(str(error), is_lost=True)
-        except (_Garbled, msgspec.DecodeError) as error:
+        except GarbledError as error:
             self._died(str(error))
 
     def _send(self, header: dict[str, Any], lines: Sequence[bytes]) -> None:
-        assert self._deno is not None
-        body = b"\n".join([_encoder.encode(header), *lines])
         try:
-            self._deno.socket.sendall(len(body).to_bytes(_HEAD_BYTES, "little") + body)
+            self._channel.send(header, lines)
         except OSError as error:
             self._died(str(error), is_lost=True)
-
-    def _receive(self, source: socket.socket) -> list[bytes]:
-        """Return the lines of the next frame."""
-        body = bytearray()
-        while True:
-            head = int.from_bytes(_read(source, _HEAD_BYTES), "little")
-            length = head & ~_MORE
-            if len(body) + length > self._limits.frame_bytes_max:
-                raise _Garbled(f"it sent a frame of {len(body) + length} bytes")
-            piece = _read(source, length)
-            if not length:
-                raise _Garbled("it sent a frame with nothing in it")
-            if not head & _MORE:
-                return bytes(body + piece if body else piece).split(b"\n")
-            body += piece
 
     def condemn(self, reason: str) -> NoReturn:
         """End the process because it has said what it must not, which only one does that is no longer ours."""
@@ -398,18 +348,7 @@ class Host:
 _OUT_OF_MEMORY: Final = re.compile(r"out of memory", re.IGNORECASE)
 
 
-def _read(source: socket.socket, count: int) -> bytearray:
-    """Return so many bytes."""
-    buffer = bytearray(count)
-    view = memoryview(buffer)
-    while view:
-        if not (got := source.recv_into(view)):
-            raise ConnectionResetError("its socket is closed")
-        view = view[got:]
-    return buffer
-
-
-def _common(frame: _Frame) -> dict[str, Any]:
+def _common(frame: Frame) -> dict[str, Any]:
     return {
         "execution": frame.execution,
         "log_lines": frame.logs,
