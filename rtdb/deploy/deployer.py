@@ -163,7 +163,11 @@ class Deployer:
         await deploy.wait_prepared()
         with trio.CancelScope(shield=True):
             if deploy.state == "prepared" and deploy.rehearsal:
-                return
+                # Nothing was to be changed by it, which is not so any more if something else has been.
+                active = (self._bundle_hash, self._description.decode())
+                if not deploy.unchanged or active == (deploy.bundle_hash, deploy.encoded):
+                    return
+                deploy.become("over")
             if deploy.state == "prepared":
                 async with self._turn(finishing=deploy):
                     # It may have failed just now.

@@ -124,6 +124,20 @@ def test_a_push_gives_way_to_a_deploy_of_the_other_language(server: ServerProces
     assert push.hashes() == {}
 
 
+def test_a_push_that_changes_nothing_is_not_finished_when_something_else_was_changed_meanwhile(
+    server: ServerProcess, push: Push, tmp_path: Path
+) -> None:
+    push.push({"a.js": LIST})
+    undisturbed = push.start({"a.js": LIST})
+    assert push.finish(undisturbed).status_code == 200
+    started = push.start({"a.js": LIST})
+    assert push.wait(started) == {"type": "complete"}
+    deploy(server, write_modules(tmp_path / "functions", items=PYTHON.replace("return 1", "return 4")))
+    overtaken = push.finish(started)
+    assert (overtaken.status_code, overtaken.json()["code"]) == (409, "RaceDetected")
+    assert call(server, "items:version") == 4
+
+
 def test_a_step_whose_answer_was_lost_is_answered_again(server: ServerProcess, push: Push) -> None:
     started = push.start({"a.js": LIST})
     first = push.finish(started)
