@@ -362,7 +362,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     site_origin: str | None = None
     """The public address of HTTP actions; default ``/http`` under the API's."""
     action_networks_allowed: str | None = None
-    """Networks of the server's surroundings that actions in TypeScript may connect to all the same, with commas."""
+    """Networks of the server's surroundings that actions may connect to all the same, with commas."""
     node: Path | None = None
     """The executable of Node that runs modules that say "use node". None: the one on the PATH."""
     gateways: int = msgspec.field(default_factory=lambda: gateways_for(len(os.sched_getaffinity(0))))

@@ -101,7 +101,7 @@ def serve(
         str | None,
         typer.Option(
             metavar="NETWORKS",
-            help="Networks of the server's surroundings that actions in TypeScript may connect to.",
+            help="Networks of the server's surroundings that actions may connect to.",
             show_default="none",
         ),
     ] = None,

@@ -38,6 +38,7 @@ from rtdb.link.link import FROM_HUB_BYTES_MAX, LinkClosed, Message, SocketLink
 from rtdb.link.supervisor import EXIT_SOFTWARE
 from rtdb.process_log import configure_process_log
 from rtdb.typescript.module_set import read_module_set
+from rtdb.typescript.networks import reach_of
 
 __all__ = ["main"]
 
@@ -95,7 +96,7 @@ async def run(link: SocketLink, pulse: Pulse) -> None:
                 pulse,
                 clock=SystemClock(),
                 random=SystemRandom(),
-                fetcher=Fetcher(limits),
+                fetcher=Fetcher(limits, reach_of(config.action_networks_allowed)),
                 blobs=BlobStore(config.data_dir, SystemRandom()),
                 addresses=FileAddresses(start.cloud_url, UploadTokens(start.upload_key, config.instance_name)),
                 built_in=built_in_variables(start.cloud_url, start.site_url),

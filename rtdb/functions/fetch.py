@@ -3,8 +3,9 @@
 One client serves all actions of a process, so that connections are reused. It keeps no cookies, which would carry one
 user's session into another's action, and takes nothing from the environment.
 
-Addresses are not restricted. An action is Python, which can open sockets in any other way: what an app must not reach,
-the network it runs in has to keep from it.
+Addresses of the server's own surroundings are refused (`fetch_network.py`), as to actions in TypeScript: what is
+fetched is often what a user of the app has typed in. It is no sandbox: an action is Python, which can open sockets in
+any other way, and what the app itself must not reach, the network it runs in has to keep from it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import trio
 
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError, LimitError
+from rtdb.functions.fetch_network import fetch_transport
+from rtdb.typescript.networks import Reach
 from rtdb.values.violations import display_bytes
 
 __all__ = ["Fetcher"]
@@ -25,10 +28,11 @@ _OPTIONS = frozenset({"auth", "content", "data", "files", "headers", "json", "me
 
 
 class Fetcher:
-    """Makes requests. ``transport`` stands in for the network in tests."""
+    """Makes requests. ``reach`` is what it may connect to; ``transport`` stands in for the network in tests."""
 
-    def __init__(self, limits: Limits, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, limits: Limits, reach: Reach, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._limits = limits
+        self._reach = reach
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
 
@@ -60,14 +64,14 @@ class Fetcher:
     def _open(self) -> httpx.AsyncClient:
         # When first asked for: it loads the certificates of the authorities, which takes long.
         if self._client is None:
+            bounds = httpx.Limits(
+                max_connections=self._limits.fetch_connections_max,
+                max_keepalive_connections=self._limits.fetch_connections_max,
+            )
             self._client = httpx.AsyncClient(
-                transport=self._transport,
+                transport=self._transport or fetch_transport(self._reach, bounds),
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 timeout=None,  # noqa: S113  # `fetch` has one for all of it
-                limits=httpx.Limits(
-                    max_connections=self._limits.fetch_connections_max,
-                    max_keepalive_connections=self._limits.fetch_connections_max,
-                ),
                 trust_env=False,
             )
         return self._client

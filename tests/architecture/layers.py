@@ -184,6 +184,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "rtdb.functions.action_runner",
         "rtdb.functions.action_variables",
         "rtdb.functions.fetch",
+        "rtdb.functions.fetch_network",
         "rtdb.functions.app_process",
         "rtdb.functions.code_pool",
         "rtdb.functions.fleet",

@@ -13,6 +13,7 @@ from tests.e2e.server_process import REPOSITORY, ServerProcess
 
 MEMBERPULSE = REPOSITORY / "examples" / "memberpulse" / "functions"
 LABORATORY = Path(__file__).parent / "apps" / "laboratory"
+THIS_MACHINE_ALLOWED = ("--action-networks-allowed", "127.0.0.0/8")
 
 StartClient = Callable[[ServerProcess], OfficialClient]
 
@@ -34,7 +35,8 @@ def memberpulse(tmp_path: Path) -> Iterator[ServerProcess]:
 @pytest.fixture(scope="module")
 def shared_memberpulse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server with the example app for all tests of a module; each keeps to its own users."""
-    with ServerProcess(tmp_path_factory.mktemp("memberpulse") / "data", MEMBERPULSE) as server:
+    directory = tmp_path_factory.mktemp("memberpulse")  # Symfony is on this machine.
+    with ServerProcess(directory / "data", MEMBERPULSE, THIS_MACHINE_ALLOWED) as server:
         yield server
 
 

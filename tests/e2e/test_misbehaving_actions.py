@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.conftest import THIS_MACHINE_ALLOWED
 from tests.e2e.server_process import ServerProcess
 from tests.waiting import wait_until
 
@@ -36,6 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         "action_memory_bytes_max": 400_000_000,
     }
     options = [word for name, value in limits.items() for word in ("--limit", f"{name}={value}")]
+    options += THIS_MACHINE_ALLOWED
     with ServerProcess(tmp_path_factory.mktemp("misbehaving") / "data", APP, options) as server:
         yield server
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from rtdb import InvalidSignatureError, verify_webhook
-from tests.e2e.conftest import MEMBERPULSE
+from tests.e2e.conftest import MEMBERPULSE, THIS_MACHINE_ALLOWED
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.webhook_receiver import Receiver, open_receiver
 
@@ -73,7 +73,10 @@ def test_a_symfony_that_does_not_answer_in_time_is_a_504(tmp_path: Path) -> None
     assert impatient != source
     (functions / "sync.py").write_text(impatient)
     # It takes connections in and reads nothing.
-    with socket.create_server(("127.0.0.1", 0)) as deaf, ServerProcess(tmp_path / "data", functions) as server:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as deaf,
+        ServerProcess(tmp_path / "data", functions, THIS_MACHINE_ALLOWED) as server,
+    ):
         configure(server, f"http://127.0.0.1:{deaf.getsockname()[1]}/")
         response = send(server)
     assert (response.status_code, response.json()["code"]) == (504, "SymfonyTimedOut")
@@ -141,3 +144,12 @@ def test_an_address_that_is_none_is_named(shared_memberpulse: ServerProcess) -> 
         response = send(shared_memberpulse)
         assert response.status_code in {502, 503}, response.text
         assert response.json()["code"] in {"WebhookNotConfigured", "SymfonyUnreachable"}
+
+
+def test_an_address_of_the_servers_own_network_is_a_503_that_names_the_setting(
+    shared_memberpulse: ServerProcess,
+) -> None:
+    configure(shared_memberpulse, "http://169.254.169.254/latest/meta-data")
+    response = send(shared_memberpulse)
+    assert (response.status_code, response.json()["code"]) == (503, "WebhookNotConfigured")
+    assert "action_networks_allowed" in response.json()["message"]

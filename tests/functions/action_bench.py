@@ -33,6 +33,7 @@ from rtdb.link.frames import (
 )
 from rtdb.link.link import MemoryLink, open_memory_link_pair
 from rtdb.typescript.module_set import read_module_set
+from rtdb.typescript.networks import reach_of
 from rtdb.values.json_codec import decode, encode
 from tests.functions.app_bench import AppBench
 from tests.transaction.workbench import SeededRandom
@@ -65,7 +66,7 @@ class ActionBench:
             self.pulse,
             clock=self.app.clock,
             random=SeededRandom(5),
-            fetcher=Fetcher(limits, transport),
+            fetcher=Fetcher(limits, reach_of(config.action_networks_allowed), transport),
             blobs=self.blobs,
             addresses=self.app.services.addresses,
             built_in=built_in_variables("http://cloud", "http://site"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import socket
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -13,10 +16,11 @@ from trio.testing import MockClock
 from rtdb.config import Limits
 from rtdb.errors import DeveloperError
 from rtdb.functions.fetch import Fetcher
+from rtdb.typescript.networks import reach_of
 
 
 def fetcher(handler: httpx.MockTransport | None = None, **limits: int | float) -> Fetcher:
-    return Fetcher(Limits(**limits), handler)  # type: ignore[arg-type]  # each test names limits of the right type
+    return Fetcher(Limits(**limits), reach_of(None), handler)  # type: ignore[arg-type]  # each test names limits of the right type
 
 
 def echo(request: httpx.Request) -> httpx.Response:
@@ -110,6 +114,85 @@ async def test_redirects_are_followed_unless_that_is_not_wanted() -> None:
 
 async def test_failures_to_connect_are_those_of_httpx() -> None:
     with pytest.raises(httpx.ConnectError):
-        await fetcher().fetch("http://127.0.0.1:9/", {})
+        await Fetcher(Limits(), reach_of("127.0.0.1")).fetch("http://127.0.0.1:9/", {})
     with pytest.raises(httpx.UnsupportedProtocol):
         await fetcher().fetch("file:///etc/passwd", {})
+
+
+# --- what may be reached, over real sockets ---------------------------------------------------------------------------
+
+
+class _Names(trio.abc.HostnameResolver):
+    """A name server, of which each name has the next address whenever it is asked."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = list(addresses)
+
+    async def getaddrinfo(
+        self, host: object, port: object, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> Any:
+        address = self.addresses.pop(0)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    async def getnameinfo(self, sockaddr: object, flags: int) -> Any:
+        raise NotImplementedError
+
+
+@pytest.fixture
+async def answering() -> AsyncIterator[int]:
+    """The port of a server on this machine: it answers `/to/URL` with a redirect there, and the rest with `here`."""
+
+    async def answer(stream: trio.SocketStream) -> None:
+        path = (await stream.receive_some(4096)).split(b" ")[1]
+        head = b"302 Found\r\nLocation: " + path[4:] if path.startswith(b"/to/") else b"200 OK"
+        await stream.send_all(b"HTTP/1.1 " + head + b"\r\nConnection: close\r\nContent-Length: 4\r\n\r\nhere")
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
+        yield listeners[0].socket.getsockname()[1]
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://10.0.0.1/",
+        "https://192.168.0.1/",
+        "http://0.0.0.0:{port}/",
+        "http://[::1]:{port}/",
+        "http://[::ffff:127.0.0.1]:{port}/",
+        "http://2130706433:{port}/",
+        "http://localhost:{port}/",
+    ],
+)
+async def test_addresses_of_the_servers_surroundings_are_refused(answering: int, url: str) -> None:
+    with pytest.raises(DeveloperError, match="is an address of the server's own network") as caught:
+        await fetcher().fetch(url.format(port=answering), {})
+    assert caught.value.code == "FetchAddressRefused"
+    assert "action_networks_allowed" in caught.value.message
+
+
+async def test_what_is_allowed_is_reached_and_a_redirect_leads_no_further(answering: int) -> None:
+    fetch = Fetcher(Limits(), reach_of("127.0.0.0/8"))
+    assert (await fetch.fetch(f"http://127.0.0.1:{answering}/", {})).text == "here"
+    assert (await fetch.fetch(f"http://localhost:{answering}/", {})).text == "here"
+    with pytest.raises(DeveloperError, match=r"169\.254\.169\.254 is an address"):
+        await fetch.fetch(f"http://127.0.0.1:{answering}/to/http://169.254.169.254/", {})
+
+
+async def test_a_name_that_has_another_address_when_it_is_asked_for_again_leads_nowhere_else(answering: int) -> None:
+    """It is asked for once for each connection, and what it has then is what is connected to."""
+    names = _Names("10.0.0.1", "127.0.0.1")
+    trio.socket.set_custom_hostname_resolver(names)
+    with pytest.raises(DeveloperError, match=r"10\.0\.0\.1 is an address"):
+        await fetcher().fetch(f"http://rebinding.test:{answering}/", {})
+    assert names.addresses == ["127.0.0.1"]
+    response = await Fetcher(Limits(), reach_of("127.0.0.1")).fetch(f"http://rebinding.test:{answering}/", {})
+    assert (response.text, names.addresses) == ("here", [])
+
+
+async def test_a_name_that_there_is_not_is_httpx_connect_error() -> None:
+    with pytest.raises(httpx.ConnectError):
+        await fetcher().fetch("http://nowhere.invalid/", {})

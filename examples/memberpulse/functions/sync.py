@@ -42,6 +42,8 @@ async def sync_to_symfony(ctx: ActionContext, request: Request) -> Response:
         print("Symfony was not reached:", type(error).__name__, error)
         return problem(502, "SymfonyUnreachable", "Symfony could not be reached. Send the event again later.")
     except DeveloperError as error:
+        if error.code == "FetchAddressRefused":
+            return problem(503, "WebhookNotConfigured", f"SYMFONY_WEBHOOK_URL: {error}")
         print("Symfony did not answer:", error)
         return problem(504, "SymfonyTimedOut", "Symfony did not answer in time. It may have taken the event.")
     if not 200 <= upstream.status_code <= 599:

@@ -25,6 +25,7 @@ from rtdb.link.link import LinkClosed, Message
 from rtdb.testing.simulation.behaviour import Behaviour
 from rtdb.testing.simulation.virtual_time import Chance, Events
 from rtdb.testing.simulation.wires import HubLink, LinkWire
+from rtdb.typescript.networks import reach_of
 
 __all__ = ["SimulatedActionRunner"]
 
@@ -84,7 +85,7 @@ class SimulatedActionRunner:
                     self.pulse,
                     clock=self._clock,
                     random=self._chance.fork(),
-                    fetcher=Fetcher(limits),
+                    fetcher=Fetcher(limits, reach_of(config.action_networks_allowed)),
                     blobs=BlobStore(config.data_dir, self._chance.fork()),
                     addresses=FileAddresses(start.cloud_url, UploadTokens(start.upload_key, config.instance_name)),
                     built_in=built_in_variables(start.cloud_url, start.site_url),
