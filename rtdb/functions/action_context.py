@@ -144,7 +144,8 @@ class ActionContext(Explained):
     _name = "ctx"
     _place = "in an action"
     _missing: ClassVar[Mapping[str, str]] = {
-        "db": "it is no transaction. Read with `await ctx.run_query(…)` and write with `await ctx.run_mutation(…)`."
+        "db": "it is no transaction. Read with `await ctx.run_query(…)` and write with `await ctx.run_mutation(…)`.",
+        "meta": "it is no transaction, and has no such limits.",
     }
 
     def __init__(

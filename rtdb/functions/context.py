@@ -7,6 +7,7 @@
 ``ctx.log``        ``ctx.log("text")``, ``ctx.log.warn("text")``; ``print`` does the same as ``ctx.log``
 ``ctx.auth``       who is calling
 ``ctx.env``        environment variables: ``ctx.env["API_KEY"]``
+``ctx.meta``       what the transaction has used of its limits
 ``ctx.storage``    files: their addresses, and in mutations where they are uploaded to
 ``ctx.run_query``  other functions of the app, in the same transaction; a mutation's has ``ctx.run_mutation`` too
 ``ctx.scheduler``  a mutation's: functions to be called later
@@ -29,6 +30,7 @@ from rtdb.errors import DeveloperError
 from rtdb.functions.definition import FunctionDefinition
 from rtdb.functions.environment_context import Environment
 from rtdb.functions.log_lines import LogLines
+from rtdb.functions.meta_context import Meta, Metered
 from rtdb.functions.missing_attribute import FOR_ACTIONS, FOR_MUTATIONS, Explained, MissingAttributeError
 from rtdb.functions.query_builder import Paginator, QueryRunner, TableQuery
 from rtdb.functions.scheduler_context import Scheduler
@@ -60,7 +62,7 @@ SEED_BYTES = 16
 _WRITES = frozenset({"insert", "patch", "replace", "delete"})
 
 
-class Documents(QueryRunner, Protocol):
+class Documents(QueryRunner, Metered, Protocol):
     """What ``ctx.db`` stands on; ``table`` None means: whatever table the id belongs to. ``system`` is for
     ``ctx.db.system``. What comes back from a change is nothing that an app is told."""
 
@@ -282,7 +284,7 @@ class Auth:
 class QueryContext(Explained):
     """The context of a query."""
 
-    __slots__ = ("_calls", "_files", "_invocation", "_random", "auth", "db", "env", "log")
+    __slots__ = ("_calls", "_documents", "_files", "_invocation", "_random", "auth", "db", "env", "log")
 
     _kind: ClassVar[FunctionKind] = "query"
     _name = "ctx"
@@ -304,6 +306,7 @@ class QueryContext(Explained):
         files: Files,
         calls: Calls,
     ) -> None:
+        self._documents = documents
         self._invocation = invocation
         self._files = files
         self._calls = calls
@@ -325,6 +328,11 @@ class QueryContext(Explained):
         if self._random is None:
             self._random = random.Random(self._invocation.entropy.bytes(SEED_BYTES))  # noqa: S311  # not for secrets
         return self._random
+
+    @property
+    def meta(self) -> Meta:
+        """What this execution has used."""
+        return Meta(self._documents)
 
     @property
     def storage(self) -> StorageReader:

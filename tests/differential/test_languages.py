@@ -54,6 +54,7 @@ watching = st.sampled_from(
         {"op": "variable", "name": "NOWHERE"},
         {"op": "identity"},
         {"op": "now"},
+        {"op": "metrics"},
     ]
 )
 languages = st.sampled_from(["own", "other"])

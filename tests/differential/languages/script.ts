@@ -87,6 +87,7 @@ const perform: Record<string, (ctx: any, step: Json, ids: string[][]) => Promise
     variable: async (ctx, step) => process.env[step.name] ?? null,
     identity: async (ctx) => await ctx.auth.getUserIdentity(),
     now: async () => Date.now(),
+    metrics: async (ctx) => await ctx.meta.getTransactionMetrics(),
     schedule: async (ctx, step) => await ctx.scheduler.runAfter(step.delay, mutationOf[step.language], { program: "" }),
     nested: async (ctx, step, ids) => {
         const program = JSON.stringify({ ...step.program, ids });

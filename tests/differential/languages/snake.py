@@ -69,6 +69,10 @@ def now(ctx, step, ids):
     return ctx.now()
 
 
+def metrics(ctx, step, ids):
+    return ctx.meta.get_transaction_metrics()
+
+
 def schedule(ctx, step, ids):
     return ctx.scheduler.run_after(step["delay"], f"{MODULES[step['language']]}:run", {"program": ""})
 
@@ -92,7 +96,7 @@ PERFORM = {
     function.__name__: function
     for function in (
         *(insert, patch, replace, delete, get, get_in, normalize, collect, take, first, unique, page, loop, together),
-        *(variable, identity, now, schedule, nested, ask),
+        *(variable, identity, now, metrics, schedule, nested, ask),
     )
 }
 
