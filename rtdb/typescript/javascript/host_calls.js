@@ -20,7 +20,7 @@ const URL_PARTS = [
 ];
 const SETTABLE_PARTS = new Set(URL_PARTS.filter((part) => part !== "origin"));
 
-const partsOf = (url) => JSON.stringify(URL_PARTS.map((part) => url[part]));
+const partsOf = (url) => JSON.stringify(Object.fromEntries(URL_PARTS.map((part) => [part, url[part]])));
 
 function attempt(run, otherwise) {
   try {

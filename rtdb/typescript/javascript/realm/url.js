@@ -1,23 +1,9 @@
 // URL and URLSearchParams (url.spec.whatwg.org). The host parses and writes; these classes hold what it says.
 
-const hostParseUrl = fromHost(host.parseUrl); // (text, base or undefined) → JSON of URL_PARTS' values, "" if invalid
+const hostParseUrl = fromHost(host.parseUrl); // (text, base or undefined) → JSON of the parts by name, "" if invalid
 const hostChangeUrl = fromHost(host.changeUrl); // (href, part, text) → the same
 const hostParseForm = fromHost(host.parseForm); // (x-www-form-urlencoded text) → JSON of [[name, value], …]
 const hostWriteForm = fromHost(host.writeForm); // the inverse
-
-const URL_PARTS = [
-  "href",
-  "origin",
-  "protocol",
-  "username",
-  "password",
-  "host",
-  "hostname",
-  "port",
-  "pathname",
-  "search",
-  "hash",
-];
 
 function textOf(value) {
   return toWellFormed(RealString(value));
@@ -147,19 +133,19 @@ const webUrl = once(() => {
       return url.#parts[part];
     }
     static [Symbol.for("change")](url, part, value, keepsParameters) {
-      const parts = hostChangeUrl(url.#parts[0], part, textOf(value));
+      const parts = hostChangeUrl(url.#parts.href, part, textOf(value));
       if (parts === "") {
         if (part === "href") throw new TypeError(`Invalid URL: '${textOf(value)}'`);
         return;
       }
       url.#parts = parseJson(parts);
       if (url.#searchParams !== undefined && !keepsParameters) {
-        URLSearchParams[owner](url.#searchParams, { text: slice(url.#parts[9], 1) });
+        URLSearchParams[owner](url.#searchParams, { text: slice(url.#parts.search, 1) });
       }
     }
     get searchParams() {
       if (this.#searchParams === undefined) {
-        const parameters = new URLSearchParams(this.#parts[9]);
+        const parameters = new URLSearchParams(this.#parts.search);
         const changed = () => change(this, "search", parameters.toString(), true);
         URLSearchParams[owner](parameters, { changed });
         this.#searchParams = parameters;
@@ -167,10 +153,10 @@ const webUrl = once(() => {
       return this.#searchParams;
     }
     toString() {
-      return this.#parts[0];
+      return this.#parts.href;
     }
     toJSON() {
-      return this.#parts[0];
+      return this.#parts.href;
     }
     get [Symbol.toStringTag]() {
       return "URL";
@@ -180,11 +166,12 @@ const webUrl = once(() => {
   const partOf = URL[owner];
   delete URL[Symbol.for("change")];
   delete URL[owner];
-  for (let at = 0; at < URL_PARTS.length; at += 1) {
-    const part = URL_PARTS[at];
+  const names = ownKeys(parseJson(hostParseUrl("about:blank")));
+  for (let at = 0; at < names.length; at += 1) {
+    const part = names[at];
     const accessors = {
       get [part]() {
-        return partOf(this, at);
+        return partOf(this, part);
       },
       set [part](value) {
         change(this, part, value, false);
