@@ -114,6 +114,8 @@ class RunnerPool(CodePool[PooledRunner]):
         self._heads = HeadWatch(limits, self._times, file_bytes)
         self._lane: PooledRunner | None = None
         self._lane_changed: Callable[[PooledRunner | None], None] | None = None
+        self._able = trio.Event()
+        """Set once there is a runner for ordinary calls."""
 
     # --- what the hub calls -------------------------------------------------------------------------------------------
 
@@ -126,6 +128,10 @@ class RunnerPool(CodePool[PooledRunner]):
         if self._waiting or not self._dispatch(execution, now):
             self._waiting.push(execution, now)
             self._dispatch_waiting(now)
+
+    async def wait_able(self) -> None:
+        """Wait until a first runner takes ordinary calls: the lane's takes none, and may be the first to come up."""
+        await self._able.wait()
 
     def expected_micros(self, source: str) -> float:
         """The mean run time of a function of late, or what is assumed of one that has not run."""
@@ -232,6 +238,7 @@ class RunnerPool(CodePool[PooledRunner]):
             self._retire(runner)
         self._fill(now)
         self._choose_lane(now)
+        self._note_able(now)
         self._dispatch_waiting(now)
 
     def _fill(self, now: float) -> None:
@@ -303,6 +310,11 @@ class RunnerPool(CodePool[PooledRunner]):
             return
         self._owner.runner_described(message.description)
         self._choose_lane(now)
+        self._note_able(now)
+
+    def _note_able(self, now: float) -> None:
+        if any(runner.accepts(now) for runner in self._fleet.processes):
+            self._able.set()
 
     def ended(self, runner: PooledRunner, code: int) -> None:
         """Find another place for the calls of a runner that is no more."""

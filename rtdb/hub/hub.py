@@ -121,6 +121,8 @@ class Hub:
                 nursery.start_soon(self._application.scheduler.run)
                 with _start_deadline("a gateway did not come up"):
                     await self._gateways.wait_ready()
+                with _start_deadline("no runner came up that runs queries"):
+                    await self._pool.wait_able()
                 calm_collector()
                 with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                     # Whoever reads this may send a signal right away.

@@ -25,6 +25,23 @@ async def test_a_pool_with_nothing_to_do_sleeps(autojump_clock: MockClock) -> No
         assert not two.was_killed
 
 
+async def test_a_pool_is_able_to_run_queries_once_a_runner_is_up_besides_that_of_the_lane(
+    autojump_clock: MockClock,
+) -> None:
+    bench = PoolBench()
+    bench.pool.use_lane(bench.lanes.append)
+    async with running(bench):
+        lane, other, *_ = await bench.runners.wait_started(3)
+        await lane.come_up()
+        await trio.testing.wait_all_tasks_blocked()
+        assert bench.lanes != []
+        with trio.move_on_after(10) as waiting:
+            await bench.pool.wait_able()
+        assert waiting.cancelled_caught
+        await other.come_up()
+        await bench.pool.wait_able()
+
+
 # --- where a call runs ------------------------------------------------------------------------------------------------
 
 
