@@ -57,7 +57,11 @@ class _Mutation:
     def lost(self, loss: frames.Loss) -> None:
         """An attempt was in vain."""
         self.losses += 1
-        self._beaten = frames.Beaten(loss.table, loss.source, self.losses)
+        known = self._beaten
+        if loss.reason == "conflict" or known is None:
+            self._beaten = frames.Beaten(loss.table, loss.source, self.losses)
+        else:
+            self._beaten = frames.Beaten(known.table, known.source, self.losses)
 
     def withdraw(self) -> bool:
         withdrawn = self.place is not None and self.place.withdraw()
@@ -235,12 +239,12 @@ def _slow_disk_error(bytes_max: int) -> frames.ExecutionError:
 
 
 def _conflict_error(mutation: _Mutation, loss: frames.Loss) -> frames.ExecutionError:
+    by = f', last by "{loss.source}" at position {loss.seq} in table "{loss.table}"' if loss.source else ""
     return frames.ExecutionError(
         code="OptimisticConcurrencyControlFailure",
         message=(
-            f"Mutation {mutation.source} was beaten {mutation.losses} times until its time was up, last by "
-            f'"{loss.source}" at position {loss.seq} in table "{loss.table}". Read fewer documents in it, or make it '
-            "faster."
+            f"Mutation {mutation.source} was beaten {mutation.losses} times until its time was up{by}. Read fewer "
+            "documents in it, or make it faster."
         ),
         system=503,
     )

@@ -220,7 +220,7 @@ class ActionPool(CodePool[PooledActionRunner]):
 
     def _outcome(self, runner: PooledActionRunner, outcome: frames.ActionOutcome, now: float) -> None:
         execution = runner.take(outcome.call, now)
-        if outcome.error is not None and outcome.error.code == "OutOfMemory":
+        if outcome.out_of_memory:
             # The next one would not have more.
             self._retire(runner)
         execution.finished(outcome)

@@ -114,7 +114,8 @@ class ActionRun:
             failure = sole_error(error)
             if is_ours(failure):
                 raise failure from None
-            raise CallFailed(report_exception(failure, environment.app.root, environment.limits)) from None
+            report = report_exception(failure, environment.app.root, environment.limits)
+            raise CallFailed(report, out_of_memory=isinstance(failure, MemoryError)) from None
         finally:
             self._started.give_up(self.invocation.log_lines)
 

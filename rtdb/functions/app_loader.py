@@ -103,13 +103,16 @@ def load_app(
 def describe_python(directory: Path, limits: Limits) -> Description:
     """Import the modules in Python and return what they are. Raises :class:`AppLoadError`.
 
-    Without the cron jobs that call functions of no such module: those in TypeScript are not here.
+    Without the cron jobs that call functions of modules that are not there: they may be in TypeScript.
     """
     root = directory.resolve()
     python, router = _load_python(root, limits)
-    paths = {function.path for function in python.functions}
-    crons = [job for job in python.crons if job.path in paths]
+    crons = [job for job in python.crons if _is_in_python(root, job.path)]
     return App(root, [python._replace(crons=crons)], router=router).description
+
+
+def _is_in_python(root: Path, path: str) -> bool:
+    return (root / path.partition(":")[0]).with_suffix(".py").is_file()
 
 
 def _analyze(host: Host, root: Path, modules: ModuleSet, variables: Mapping[str, str], limits: Limits) -> AppPart:

@@ -46,10 +46,11 @@ __all__ = [
 
 
 class CallFailed(Exception):
-    """A call of a function ended with this error."""
+    """A call of a function ended with this error. ``out_of_memory``: because this process has no more."""
 
-    def __init__(self, error: ExecutionError) -> None:
+    def __init__(self, error: ExecutionError, *, out_of_memory: bool = False) -> None:
         self.error = error
+        self.out_of_memory = out_of_memory
 
 
 class NestedCallError(DeveloperError):

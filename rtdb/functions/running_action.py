@@ -71,11 +71,12 @@ class RunningAction:
         started = environment.stopwatch()
         error: ExecutionError | None = None
         result: bytes | None = None
+        out_of_memory = False
         with self._scope:
             try:
                 result = await self.execute()
             except CallFailed as failed:
-                error = failed.error
+                error, out_of_memory = failed.error, failed.out_of_memory
             except DeveloperError as failure:
                 error = ExecutionError(failure.code, failure.message)
             except RtdbError as failure:
@@ -93,7 +94,7 @@ class RunningAction:
                 "Function execution took a long time. "
                 f"(maximum duration: {seconds_max:g}s, actual duration: {seconds:.3f}s).",
             )
-        return ActionOutcome(self.number, result, error, self.log_lines.lines, micros)
+        return ActionOutcome(self.number, result, error, self.log_lines.lines, micros, out_of_memory)
 
     def _system_error(self, error: Exception, code: str, status: int) -> ExecutionError:
         _log.error("action failed", request_id=self.origin.request, path=self.path, code=code, exc_info=error)

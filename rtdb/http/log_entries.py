@@ -82,9 +82,9 @@ class _Progress(msgspec.Struct, rename="camel", tag_field="kind", tag="Progress"
 
 
 class _OccInfo(msgspec.Struct, rename="camel"):
-    table_name: str
+    table_name: str | None
     document_id: None
-    write_source: str
+    write_source: str | None
     component_path: None
     retry_count: int
 
@@ -188,9 +188,9 @@ def _occ_info(beaten: Beaten | None) -> _OccInfo | None:
     if beaten is None:
         return None
     return _OccInfo(
-        table_name=beaten.table,
+        table_name=beaten.table or None,
         document_id=None,
-        write_source=beaten.source,
+        write_source=beaten.source or None,
         component_path=None,
         retry_count=beaten.times,
     )

@@ -238,6 +238,10 @@ def test_cron_jobs_may_call_functions_that_only_the_server_knows(tmp_path: Path)
     """
     functions = write(tmp_path / "functions", clock=tick, crons=crons.format(path="clock:tick"))
     assert generate(functions).files
-    write(functions, crons=crons.format(path="clock:look"))
-    with pytest.raises(AppProblem, match="schedules a query function"):
-        generate(functions)
+    for path, problem in (
+        ("clock:look", "schedules a query function"),
+        ("clock:tikc", "schedules a function that does not exist: clock:tikc"),
+    ):
+        write(functions, crons=crons.format(path=path))
+        with pytest.raises(AppProblem, match=problem):
+            generate(functions)

@@ -19,9 +19,14 @@ __all__ = ["ScriptedActionRunner", "ScriptedActionRunners", "action_outcome"]
 
 
 def action_outcome(
-    number: int, *, result: Any = None, error: ExecutionError | None = None, micros: int = 100
+    number: int,
+    *,
+    result: Any = None,
+    error: ExecutionError | None = None,
+    micros: int = 100,
+    out_of_memory: bool = False,
 ) -> ActionOutcome:
-    return ActionOutcome(number, None if error is not None else encode(result), error, [], micros)
+    return ActionOutcome(number, None if error is not None else encode(result), error, [], micros, out_of_memory)
 
 
 class ScriptedActionRunner(ScriptedProcess):

@@ -396,13 +396,25 @@ async def test_after_running_out_of_memory_an_action_runner_gets_nothing_more(au
         bench.submit("m:greedy")
         other = await runner.next_call("m:other")
         greedy = await runner.next_call("m:greedy")
-        runner.send(action_outcome(greedy.call, error=ExecutionError("OutOfMemory", "")))
+        runner.send(action_outcome(greedy.call, error=ExecutionError("OutOfMemory", ""), out_of_memory=True))
         assert isinstance(await runner.next(), Drain)
         (replacement,) = await bench.up(1)
         runner.send(action_outcome(other.call))
         runner.die(0)
         bench.submit("m:next")
         await replacement.next_call("m:next")
+
+
+async def test_an_action_whose_call_ran_out_of_memory_elsewhere_leaves_its_runner_in_use(
+    autojump_clock: MockClock,
+) -> None:
+    async with running(action_runners=1) as bench:
+        (runner,) = await bench.up(1)
+        bench.submit("m:calls")
+        calls = await runner.next_call("m:calls")
+        runner.send(action_outcome(calls.call, error=ExecutionError("OutOfMemory", "")))
+        bench.submit("m:next")
+        await runner.next_call("m:next")
 
 
 async def test_an_action_runner_is_replaced_after_many_calls(autojump_clock: MockClock) -> None:

@@ -110,6 +110,11 @@ def test_a_mutation_that_was_beaten_says_how_often_and_by_whom() -> None:
     )
 
 
+def test_by_whom_a_mutation_was_beaten_may_not_be_known() -> None:
+    (entry,) = entries(changed(beaten=Beaten("", "", 1)))
+    assert (entry["occInfo"]["tableName"], entry["occInfo"]["writeSource"]) == (None, None)
+
+
 def test_structured_lines_have_levels_and_the_time_a_query_or_mutation_stands_at() -> None:
     at = 1_700_000_000_250.0
     assert entries(RECORD, structured=True)[0]["logLines"] == [

@@ -146,3 +146,71 @@ def test_a_context_is_reused_for_so_many_calls(functions: Functions) -> None:
     calls = [functions.result() for _ in range(LIMITS.typescript_context_calls_max + 2)]
     assert calls[-2:] == [1, 2]
     assert calls[-3] == LIMITS.typescript_context_calls_max
+
+
+def test_calls_in_a_reused_context_share_no_timer_mark_or_store(functions: Functions) -> None:
+    functions.load(
+        "const store = new AsyncLocalStorage();"
+        + query(
+            """
+            console.time("x");
+            performance.mark("m");
+            const before = store.getStore() ?? null;
+            store.enterWith(args.number);
+            await null;
+            return [before, performance.getEntries().length, store.getStore()];
+            """
+        )
+        + REUSED
+    )
+    assert [functions.result(args={"number": number}) for number in range(3)] == [[None, 1, n] for n in range(3)]
+    assert functions.log_lines == []
+
+
+def test_what_calls_in_a_reused_context_stored_for_their_own_time_is_let_go_of(functions: Functions) -> None:
+    functions.load(
+        "const store = new AsyncLocalStorage(); let calls = 0;"
+        + query("calls += 1; return store.run(new Array(1_000_000).fill(calls), () => calls);")
+        + REUSED
+    )
+    # 8 MB each: those of all calls that a context is used for would be more than the heap.
+    calls = [functions.result() for _ in range(2 * LIMITS.typescript_context_calls_max)]
+    assert max(calls) == LIMITS.typescript_context_calls_max
+
+
+def test_a_query_kept_from_an_earlier_call_is_nobodys_in_a_reused_context(functions: Functions) -> None:
+    open_query = 'JSON.parse(Convex.syscall("1.0/queryStream", "{}")).queryId'
+    functions.load(query(f"return {open_query};") + REUSED)
+    assert [functions.result() for _ in range(3)] == [0, 1, 2]
+
+
+def test_a_context_whose_calls_read_ever_more_variables_is_not_reused_for_ever(functions: Functions) -> None:
+    functions.load(
+        "let calls = 0;"
+        + query("calls += 1; for (let n = 0; n < 10; n += 1) process.env[`V${args.from + n}`]; return calls;")
+        + REUSED
+    )
+    variables = Variables()
+    calls = []
+    for number in range(15):
+        variables.read.clear()
+        calls.append(functions.result(args={"from": 10 * number}, answer=variables.answer))
+        assert len(set(variables.read)) <= 74
+    assert max(calls) == 7
+
+
+def test_a_call_that_is_ended_after_it_has_returned_ends_its_reused_context(functions: Functions) -> None:
+    functions.load(
+        COUNTING
+        + query(
+            """
+            (async () => { for (let n = 0; n < 20; n += 1) await null; try { Convex.jsSyscall("odd"); } catch {} })();
+            return 0;
+            """,
+            "late",
+        )
+        + REUSED
+    )
+    assert [functions.result(), functions.result()] == [1, 2]
+    functions.run("late")
+    assert functions.result() == 1

@@ -54,3 +54,5 @@ class ActionOutcome(msgspec.Struct, array_like=True, frozen=True, gc=False, tag=
     log_lines: list[str]
     micros: int
     """Wall time of the action in its runner, microseconds."""
+    out_of_memory: bool = False
+    """Whether its runner has no more. An error's code does not tell: it may be that of a call that ran elsewhere."""

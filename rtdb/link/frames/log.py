@@ -10,7 +10,8 @@ __all__ = ["LogPage", "LogPoll", "LogPollCancel", "LogRecord"]
 
 
 class Beaten(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """How often a mutation ran in vain, because others wrote what it had read; where and who, the last time."""
+    """How often a mutation ran in vain because others wrote what it had read, and of the last time that this is known
+    of (otherwise empty) where it was and who."""
 
     table: str
     source: str

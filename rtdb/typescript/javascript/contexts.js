@@ -1,10 +1,11 @@
 // Contexts: a realm of its own for each execution, with the modules of the app linked from memory.
 //
 //     fresh context ─▶ realm.js ─▶ guest.js ─▶ modules linked and evaluated ─▶ one execution ─▶ dropped
+//                                                                               └─ reused, if the module asks for it
 //
 // Nothing of an app's code runs outside of a *tick*, which has a time limit: neither at import (`module.evaluate` knows
 // no limit, so it is called from a microtask of the context) nor later. A tick runs every microtask of its context and
-// of no other. Module state never outlives an execution: what a query has read would not be known otherwise.
+// of no other. Module state outlives no execution, or what a query has read would not be known; unless the module asks for that.
 
 import { setImmediate } from "node:timers";
 import vm from "node:vm";
@@ -81,7 +82,13 @@ class Importing {
     reject(JSON.stringify({ message: `Can't use ${op} at import time` }));
   }
   variable(name) {
-    return this.lookUp(name);
+    try {
+      return this.lookUp(name);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.abort(error.message);
+      return undefined;
+    }
   }
   abort(message) {
     this.aborted ??= message;
@@ -110,6 +117,7 @@ export class Context {
     this.owner = new Importing(modules.importMs, lookUp);
     this.importLogs = this.owner.logs;
     this.calls = 0;
+    this.queries = 0; // opened so far: each has a number that no other in this context has had
     this.rejection = null;
     this.#boot();
   }
@@ -174,6 +182,12 @@ export class Context {
     }
     await turn();
     return described ?? UNREADABLE;
+  }
+
+  // Let go of what is the ended call's own, before the next one.
+  forget() {
+    this.importLogs = [];
+    this.realm.forget();
   }
 
   // Have what follows be of a phase, as realm/phase.js knows them, with random numbers that begin with the seed.

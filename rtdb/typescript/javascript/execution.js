@@ -28,10 +28,11 @@ export class Execution {
   #namespace;
   #begin;
   #ask;
-  #streams = new QueryStreams();
+  #streams;
   #unsettled = []; // in the order of being asked; those with number null need no answer
   #requests = 0;
   #outcome = null;
+  #isAborted = false;
   #logs = [];
   #hasLookedAtTime = false;
   #variables = new Map(); // by name: they do not change within a transaction
@@ -43,6 +44,7 @@ export class Execution {
   constructor(begin, ready, ask) {
     const { context, namespace, taken } = ready;
     this.ready = ready;
+    this.#streams = new QueryStreams(() => context.queries++);
     this.#begin = begin;
     this.#context = context;
     this.#namespace = namespace;
@@ -91,13 +93,15 @@ export class Execution {
   variable(name) {
     if (!this.#variables.has(name)) {
       const answer = this.#askNow("environmentVariable", JSON.stringify(name.toWellFormed()));
-      this.#variables.set(name, answer === "null" ? undefined : JSON.parse(answer));
+      if (answer[0] === "!") this.abort(JSON.parse(answer.slice(1)).message);
+      this.#variables.set(name, answer === "null" || answer[0] === "!" ? undefined : JSON.parse(answer));
     }
     return this.#variables.get(name);
   }
 
   // Whatever the app's code still does, this is how the execution ends.
   abort(message) {
+    this.#isAborted = true;
     this.#ended({ refused: message });
   }
 
@@ -219,7 +223,7 @@ export class Execution {
 
   // Whether it has returned, and nothing is left of it that would go on.
   get isComplete() {
-    return this.#outcome?.result !== undefined && this.#unsettled.length === 0;
+    return this.#outcome?.result !== undefined && this.#unsettled.length === 0 && !this.#isAborted;
   }
 
   // What it has read of the environment: value by name.

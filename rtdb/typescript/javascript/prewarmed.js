@@ -5,9 +5,10 @@
 // every import (`Modules.importSeed`, `importMs`), but for environment variables: those are remembered with the context,
 // and the parent is asked for them again when it is used. So a call has read them, and their values are true.
 
-import { Context, limits } from "./contexts.js";
+import { Context, limits, Refused } from "./contexts.js";
 
 const PER_MODULE_MAX = 2;
+const VARIABLES_MAX = 64; // that a call has to ask for before it begins
 
 export class Prewarmed {
   #modules = null;
@@ -60,7 +61,8 @@ export class Prewarmed {
     const ready = this.#ready.get(module);
     if (ready === undefined || ready.length >= PER_MODULE_MAX) return;
     for (const [name, value] of read) variables.set(name, value);
-    context.importLogs = [];
+    if (variables.size > VARIABLES_MAX) return;
+    context.forget();
     ready.push({ context, namespace, variables });
   }
 
@@ -68,7 +70,9 @@ export class Prewarmed {
   #lookUp(name, execution, ask) {
     const nothing = { logs: [], streams: [], time: false, milliseconds: 0 };
     const requests = [[-1, "environmentVariable", true, null]];
-    const { lines } = ask({ type: "syscalls", execution, requests, ...nothing }, [JSON.stringify(name.toWellFormed())]);
+    const asked = [JSON.stringify(name.toWellFormed())];
+    const { header, lines } = ask({ type: "syscalls", execution, requests, ...nothing }, asked);
+    if (header.replies[0].refused) throw new Refused(JSON.parse(lines[0]).message);
     const value = lines[0] === "null" ? undefined : JSON.parse(lines[0]);
     this.#variables.set(name, value);
     return value;

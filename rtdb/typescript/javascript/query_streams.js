@@ -37,13 +37,18 @@ class QueryStream {
 
 export class QueryStreams {
   #streams = new Map();
-  #opened = 0;
+  #nextId;
   #changed = new Set();
   #drops = 0;
 
+  // `nextId` returns an id that no query before has had.
+  constructor(nextId) {
+    this.#nextId = nextId;
+  }
+
   // Return the id of a query that is read from now on. Nothing is asked of the parent before its first row.
   open(json) {
-    const id = this.#opened++;
+    const id = this.#nextId();
     this.#streams.set(id, new QueryStream(id, json));
     return id;
   }

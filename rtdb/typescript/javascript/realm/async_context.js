@@ -1,18 +1,27 @@
 // AsyncLocalStorage and AsyncResource, which the bundler makes of `node:async_hooks`.
 //
 // V8 carries one value from every `await` and `then` to what continues it. The host keeps a number there, which names
-// one of the states in `asyncStates`: a map from each AsyncLocalStorage to its store, never changed once made.
+// one of the states in `asyncStates`: a map from each AsyncLocalStorage to its store, never changed once made. No number is
+// used twice: what an ended call has left behind finds nothing.
 
 const hostGetAsyncState = fromHost(host.getAsyncState);
 const hostSetAsyncState = fromHost(host.setAsyncState);
 
-const asyncContext = once(() => {
-  const states = [new Map()];
+let asyncStates = { __proto__: null };
+let asyncStateNumber = 0;
 
-  const currentState = () => states[hostGetAsyncState() ?? 0] ?? states[0];
+function forgetAsyncStates() {
+  asyncStates = { __proto__: null };
+}
+
+const asyncContext = once(() => {
+  const nothing = new Map();
+
+  const currentState = () => asyncStates[hostGetAsyncState() ?? 0] ?? nothing;
   const enter = (state) => {
-    states.push(state);
-    hostSetAsyncState(states.length - 1);
+    asyncStateNumber += 1;
+    asyncStates[asyncStateNumber] = state;
+    hostSetAsyncState(asyncStateNumber);
   };
   function runIn(state, callback, self, values) {
     const before = hostGetAsyncState() ?? 0;

@@ -109,6 +109,8 @@ function performanceNow() {
   return floor((currentTime() - timeOrigin + elapsed) * 10) / 10;
 }
 
+let performanceEntries = [];
+
 const performanceApi = once(() => {
   const secret = {};
   class PerformanceEntry {
@@ -144,21 +146,20 @@ const performanceApi = once(() => {
   }
   class PerformanceMeasure extends PerformanceEntry {}
 
-  let entries = [];
   const timeOf = (mark) => {
     if (typeof mark === "number") return mark;
-    const found = entries.findLast((entry) => entry.entryType === "mark" && entry.name === RealString(mark));
+    const found = performanceEntries.findLast((entry) => entry.entryType === "mark" && entry.name === RealString(mark));
     if (found === undefined) {
       throw new (webEvents().DOMException)(`Cannot find mark: "${RealString(mark)}"`, "SyntaxError");
     }
     return found.startTime;
   };
   const clear = (entryType, name) => {
-    entries = entries.filter(
+    performanceEntries = performanceEntries.filter(
       (entry) => entry.entryType !== entryType || (name !== undefined && entry.name !== RealString(name)),
     );
   };
-  const sorted = () => entries.toSorted((one, other) => one.startTime - other.startTime);
+  const sorted = () => performanceEntries.toSorted((one, other) => one.startTime - other.startTime);
 
   class Performance extends webEvents().EventTarget {
     constructor(key) {
@@ -173,7 +174,7 @@ const performanceApi = once(() => {
     }
     mark(name, options) {
       const entry = new PerformanceMark(name, options);
-      entries.push(entry);
+      performanceEntries.push(entry);
       return entry;
     }
     measure(name, startOrOptions, endMark) {
@@ -185,7 +186,7 @@ const performanceApi = once(() => {
       if (duration !== undefined && start === undefined) begin = stop - duration;
       const fields = { name: RealString(name), entryType: "measure", startTime: begin, duration: stop - begin, detail };
       const entry = new PerformanceMeasure(secret, fields);
-      entries.push(entry);
+      performanceEntries.push(entry);
       return entry;
     }
     getEntries() {

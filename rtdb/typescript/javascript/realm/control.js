@@ -57,6 +57,13 @@ const control = {
     hostSetAsyncState(0);
   },
 
+  // Let go of what belongs to the call that has ended: the app's variables are all that the next one may see of it.
+  forget() {
+    mapClear(consoleTimers);
+    performanceEntries = [];
+    forgetAsyncStates();
+  },
+
   // Up to eight numbers of 32 bits.
   seed(...words) {
     seedRandom(words);

@@ -35,6 +35,7 @@ const mapGet = uncurryThis(Map.prototype.get);
 const mapSet = uncurryThis(Map.prototype.set);
 const mapHas = uncurryThis(Map.prototype.has);
 const mapDelete = uncurryThis(Map.prototype.delete);
+const mapClear = uncurryThis(Map.prototype.clear);
 
 // Throws here, in the realm, when the stack is too short for a call into the host, which must never be interrupted
 // half-way through changing its own state. Four calls with that many arguments take 64 KiB of it.
