@@ -9,6 +9,7 @@ Hub, committer and the lane's runner are one process each and have one core at m
 queries, can be many; all of them share the cores. No process works for more than ``SHARE`` of a core. The model's rates
 leave the load to other machines. So does its bound for one core, which is the check: it has to be what was measured
 there.
+Floor: none; the model is what the numbers are held against.
 Good: the rate on one core is 0.8 to 1.25 of the model's, and two gateways, the default here, are the best of the three
 numbers or within 5 % of it.
 """
@@ -161,7 +162,8 @@ def _pin(pid: int, cores: set[int]) -> None:
 
 def _check(workload: str) -> tuple[Goal, ...]:
     return (
-        Goal(variant=workload, metric="rate", subject="one core", of_subject=MODEL, at_least=0.8, at_most=1.25),
+        Goal(variant=workload, metric="rate", subject="one core", of_subject=MODEL, at_least=0.8),
+        Goal(variant=workload, metric="rate", subject="one core", of_subject=MODEL, at_most=1.25),
         Goal(variant=workload, metric="rate", subject="2 gateways", of_subject="1 gateway", at_least=0.95),
         Goal(variant=workload, metric="rate", subject="2 gateways", of_subject="4 gateways", at_least=0.95),
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event, Thread
-from types import FrameType
+from threading import Thread
 from typing import Annotated, Final, NamedTuple
 
 import typer
@@ -25,6 +23,7 @@ from rtdb.cli.deploy import (
 )
 from rtdb.cli.deploy_client import DeployError, Unreachable
 from rtdb.cli.deploy_view import show_error
+from rtdb.cli.interrupts import until_interrupted
 from rtdb.cli.log_follower import LogEvents, follow_log
 from rtdb.cli.log_view import LogFilter, LogView
 from rtdb.cli.output import EXIT_FAILURE, messages
@@ -60,33 +59,14 @@ def dev(
     target = target_of(url, admin_key, env_file, admin_key_file)
     if show_logs and not once:
         Thread(target=_show_logs, args=(target,), name="logs", daemon=True).start()
-    interrupted = _interrupts()
-    try:
+    with until_interrupted():
         attempt = _attempt(functions, target, None)
         if once:
             raise typer.Exit(EXIT_FAILURE if attempt.error is not None else 0)
-        for _ in _saves(functions, interrupted):
+        for _ in _saves(functions):
             # What there is decides, not what was heard of: a save may fall between a deploy and the next look.
             if attempt.source_hash != _source_hash(functions) or isinstance(attempt.error, Unreachable):
                 attempt = _attempt(functions, target, attempt)
-    except KeyboardInterrupt:
-        messages.print()
-
-
-def _interrupts() -> Event:
-    """Return what is set by Ctrl-C, which raises KeyboardInterrupt as well.
-
-    Python drops an exception that is raised while it clears something away, such as the rest of a response: one Ctrl-C
-    in many would not be heard.
-    """
-    interrupted = Event()
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        interrupted.set()
-        signal.default_int_handler(number, frame)
-
-    signal.signal(signal.SIGINT, interrupt)
-    return interrupted
 
 
 def _show_logs(target: Target) -> None:
@@ -135,7 +115,7 @@ def _source_hash(functions: Path) -> str:
         return ""
 
 
-def _saves(functions: Path, interrupted: Event) -> Iterator[object]:
+def _saves(functions: Path) -> Iterator[object]:
     """Yield whenever a module was saved, made, moved or deleted, and now and then when none was; end with Ctrl-C."""
     from watchfiles import watch  # noqa: PLC0415  # it brings a compiled library that no other command needs
 
@@ -150,5 +130,4 @@ def _saves(functions: Path, interrupted: Event) -> Iterator[object]:
         debounce=DEBOUNCE_MS,
         rust_timeout=LOOK_MS,
         yield_on_timeout=True,
-        stop_event=interrupted,
     )

@@ -9,6 +9,7 @@ import typer
 
 from rtdb.cli.admin_client import AdminError, Unreachable
 from rtdb.cli.deploy import AdminKeyFileOption, AdminKeyOption, EnvFileOption, UrlOption, target_of
+from rtdb.cli.interrupts import until_interrupted
 from rtdb.cli.log_follower import LogEvents, follow_log
 from rtdb.cli.log_view import LogFilter, LogView
 from rtdb.cli.output import fail, messages, results
@@ -80,13 +81,12 @@ def logs(
     view = LogView(results, ends=success or everything)
     target = target_of(url, admin_key, env_file, admin_key_file)
     try:
-        for entry in follow_log(target, history=history, events=LogMessages(target), follow=follow):
-            if outcomes.accepts(entry):
-                if as_json:
-                    print(json.dumps(entry), flush=True)
-                else:
-                    view.show(entry)
+        with until_interrupted():
+            for entry in follow_log(target, history=history, events=LogMessages(target), follow=follow):
+                if outcomes.accepts(entry):
+                    if as_json:
+                        print(json.dumps(entry), flush=True)
+                    else:
+                        view.show(entry)
     except AdminError as error:
         fail(error.message)
-    except KeyboardInterrupt:
-        messages.print()

@@ -144,7 +144,9 @@ class ServerProcess:
 
     def describe(self) -> str:
         """Tell a reader of a failure what the server has logged, and what each of its processes is doing."""
-        dumps = [f"{name} ({pid})\n{_stacks(pid)}" for pid, name in self.descendants().items()]
+        dumps = [
+            f"{name} ({pid})\n{_stacks(pid)}" for pid, name in self.descendants().items() if name.startswith("rtdb-")
+        ]
         return "\n".join([self.log, *dumps])
 
     def kill_one(self, victim: str, chosen: Random) -> None:

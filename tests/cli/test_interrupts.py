@@ -1,4 +1,4 @@
-"""What ``rtdb dev`` does between deploys; the deploys themselves are in `tests/e2e/test_deploy_commands.py`."""
+"""Ctrl-C ends what runs until then, whatever Python is doing at the moment."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.waiting import SECONDS_MAX
 
-UNHEARD = """
+CLEARED = """
 import os, signal, sys
 from pathlib import Path
-from rtdb.cli import dev
+from threading import Event
 
 class Cleared:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)
         print("interrupted")  # the handler has run by now
+"""
+
+DEV = """
+from rtdb.cli import dev
 
 def deploy_directory(functions, target, **options):
     Cleared()
@@ -27,9 +33,23 @@ dev.dev(Path(sys.argv[1]), url="http://127.0.0.1:1", admin_key="rtdb|00", show_l
 """
 
 
-def test_ctrl_c_ends_it_also_when_it_comes_while_something_is_cleared_away(tmp_path: Path) -> None:
+LOGS = """
+from rtdb.cli import logs
+
+def follow_log(target, **options):
+    Cleared()
+    Event().wait()
+    yield
+
+logs.follow_log = follow_log
+logs.logs(url="http://127.0.0.1:1", admin_key="rtdb|00")
+"""
+
+
+@pytest.mark.parametrize("command", [DEV, LOGS])
+def test_ctrl_c_ends_a_command_also_when_it_comes_while_something_is_cleared_away(command: str, tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", UNHEARD, str(tmp_path)],
+        [sys.executable, "-c", CLEARED + command, str(tmp_path)],
         capture_output=True,
         text=True,
         cwd=tmp_path,
