@@ -146,7 +146,8 @@ def _on_one_core(
     os.sched_setaffinity(0, others)
     try:
         for workload in WORKLOADS:
-            _load(server, works, workload, "one core", turn, options, record)
+            # With another seed: sessions of the same one would be given what they were answered before.
+            _load(server, works, workload, "one core", turn + options.runs, options, record)
             # A core of its own is worked to its end.
             record.add(workload, MODEL, {"rate": bound(costs[workload], (), 1) / SHARE})
     finally:
