@@ -13,6 +13,7 @@ from rtdb.cli.output import messages
 __all__ = ["until_interrupted"]
 
 AGAIN_SECONDS: Final = 1.0
+"""Longer than it takes to end the block, which hears it once."""
 
 
 @contextmanager
@@ -32,5 +33,6 @@ def until_interrupted() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         messages.print()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from rtdb.typescript.steps import Answered, Reply, Returned, SyscallRequest
+from rtdb.typescript.steps import Answered, Refused, Reply, Returned, SyscallRequest
 from tests.typescript.conftest import IMPORT_MS, LIMITS, Functions, query
 
 pytestmark = pytest.mark.slow
@@ -39,6 +39,14 @@ def test_a_variable_that_is_read_at_import_counts_as_read_by_every_call(function
         variables = Variables(A="1")
         assert functions.result(answer=variables.answer) == "1"
         assert variables.read == ["A"]
+
+
+@pytest.mark.parametrize("imported", ["const a = process.env.A;", ""])
+def test_a_variable_that_may_not_be_read_ends_the_call_with_the_reason(functions: Functions, imported: str) -> None:
+    functions.load(imported + query("try { process.env.A; } catch {} return 1;"))
+    failed = functions.error(answer=lambda request: Refused(request.number, "too much was read", None))
+    assert failed.message == "too much was read"
+    assert functions.result(answer=Variables(A="1").answer) == 1
 
 
 def test_a_context_made_with_the_value_before_is_not_used(functions: Functions) -> None:

@@ -93,8 +93,11 @@ export class Execution {
   variable(name) {
     if (!this.#variables.has(name)) {
       const answer = this.#askNow("environmentVariable", JSON.stringify(name.toWellFormed()));
-      if (answer[0] === "!") this.abort(JSON.parse(answer.slice(1)).message);
-      this.#variables.set(name, answer === "null" || answer[0] === "!" ? undefined : JSON.parse(answer));
+      if (answer[0] === "!") {
+        this.abort(JSON.parse(answer.slice(1)).message);
+        return undefined;
+      }
+      this.#variables.set(name, answer === "null" ? undefined : JSON.parse(answer));
     }
     return this.#variables.get(name);
   }
